@@ -1,0 +1,179 @@
+//! What a reader should know beside the figures: where the rule of thumb misleads, and what would help.
+
+use crate::estimate::{Figure, estimate};
+use crate::memory::{Part, rule_of_thumb};
+use crate::scenario::{
+    Choice, Field, Optimizer, Precision, Preset, Recomputation, Scenario, Value,
+};
+use crate::units::{self, Bytes};
+
+/// A warning, shown at the figure it is about.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Note {
+    /// Where it bites.
+    pub at: Figure,
+    /// One sentence.
+    pub text: String,
+    /// The reason, for who wants more.
+    pub why: String,
+}
+
+/// The notes that apply to a scenario.
+pub fn notes(scenario: &Scenario) -> Vec<Note> {
+    [
+        impossible_rate,
+        printed_figure,
+        copy_twice,
+        sixteen_bit_activations,
+        other_shape,
+    ]
+    .into_iter()
+    .filter_map(|note| note(scenario))
+    .collect()
+}
+
+fn impossible_rate(scenario: &Scenario) -> Option<Note> {
+    let (peak, arithmetic) = (scenario.peak(), scenario.precision().arithmetic());
+    (scenario.mfu_percent() > 100.0).then(|| Note {
+        at: Figure::Days,
+        text: format!(
+            "{} TFLOP/s is impossible: the {}’s {} peak is {} TFLOP/s.",
+            units::editable(scenario.achieved().tflops(), 4),
+            scenario.gpu().short,
+            scenario.gpu().peak_name(arithmetic),
+            units::editable(peak.tflops(), 5),
+        ),
+        why: "A GPU never computes faster than its dense peak. Datasheets often print the peak with sparsity, \
+              twice as much, which training does not use; and FP32 without tensor cores is far below 16-bit."
+            .to_owned(),
+    })
+}
+
+/// The article's own arithmetic, where the page shows the article's case.
+fn printed_figure(scenario: &Scenario) -> Option<Note> {
+    let article = Preset::find("article")?.scenario;
+    let is_case_study = rule_of_thumb::memory(scenario) == rule_of_thumb::memory(&article);
+    is_case_study.then(|| Note {
+        at: Figure::Memory(Part::Activations),
+        text: "The article prints 67.51 GB of activations here. Its own formula gives 235.15 GB.".to_owned(),
+        why: "The article’s worked product leaves out s = 128; as printed it comes to 1.84 GB, and with s to \
+              235,149,459,456 bytes, which is 219 GiB. Neither is 67.51, and its total of 207.51 GB is 375.15 GB."
+            .to_owned(),
+    })
+}
+
+/// Every optimizer of the rule counts an FP32 copy; FP32 and mixed weights hold one already.
+fn copy_twice(scenario: &Scenario) -> Option<Note> {
+    let (name, counted, right) = match scenario.optimizer() {
+        Optimizer::AdamW => ("AdamW’s", 12, 8),
+        Optimizer::AdamW8Bit => ("8-bit AdamW’s", 6, 2),
+        Optimizer::Sgd => ("SGD’s", 8, 4),
+    };
+    let twice = Bytes(u128::from(scenario.parameters()) * 4);
+    let too_much = crate::estimate::gigabytes(twice);
+    match scenario.precision() {
+        Precision::SixteenBit => None,
+        Precision::Fp32 => Some(Note {
+            at: Figure::Memory(Part::Optimizer),
+            text: format!(
+                "In pure FP32 the weights are the FP32 copy: {name} {counted} bytes count 4 twice, {right} is right."
+            ),
+            why: format!(
+                "That is {too_much} GB too much. A separate FP32 copy exists only beside 16-bit weights."
+            ),
+        }),
+        Precision::Mixed => Some(Note {
+            at: Figure::Memory(Part::Optimizer),
+            text: format!(
+                "Mixed precision as 2 + 4 plus {name} {counted} bytes counts the FP32 copy twice."
+            ),
+            why: format!(
+                "The copy stands once in memory: 2 bytes of weights and {counted} of optimizer, or 6 and {right}. \
+                 The rule of thumb has {too_much} GB too much."
+            ),
+        }),
+    }
+}
+
+fn sixteen_bit_activations(scenario: &Scenario) -> Option<Note> {
+    (scenario.precision() == Precision::Fp32).then(|| Note {
+        at: Figure::Memory(Part::Activations),
+        text: "The activation formula assumes 16-bit activations; FP32 ones take up to twice as much.".to_owned(),
+        why: "Korthikanti et al. 2022 count 2 bytes an element and 1 byte for a dropout mask. In FP32 each \
+              element takes 4 bytes; the masks stay at 1."
+            .to_owned(),
+    })
+}
+
+/// Parameters and shape are entered apart; they should belong to one model.
+fn other_shape(scenario: &Scenario) -> Option<Note> {
+    let blocks = rule_of_thumb::block_parameters(scenario);
+    let ratio = blocks as f64 / scenario.parameters() as f64;
+    (!(0.8..1.25).contains(&ratio)).then(|| Note {
+        at: Figure::Memory(Part::Weights),
+        text: format!(
+            "h = {}, L = {} has {} block parameters, not {}.",
+            units::count(scenario.hidden()),
+            units::count(scenario.layers()),
+            units::significant(blocks as f64 / 1e9, 3) + " B",
+            units::count(scenario.parameters()),
+        ),
+        why: "12·L·h² counts the matrices of L blocks with a feed-forward of 4h; embeddings come on top. Weights \
+              and compute here follow P, activations follow h and L."
+            .to_owned(),
+    })
+}
+
+/// A change of one choice that saves memory.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// What would be chosen, in words.
+    pub label: String,
+    /// The field.
+    pub field: Field,
+    /// Its value.
+    pub value: Value,
+    /// Bytes saved on each GPU.
+    pub saves: Bytes,
+    /// Compute added, as a share of C.
+    pub adds_compute: f64,
+}
+
+/// Changes of one choice that save memory, the largest saving first.
+pub fn changes(scenario: &Scenario) -> Vec<Change> {
+    let total = estimate(scenario).memory.total();
+    let recomputations = Recomputation::ALL.iter().map(|option| {
+        (
+            Field::Recomputation,
+            option.index(),
+            format!("{} recomputation", option.label()),
+        )
+    });
+    let optimizers = [(Optimizer::AdamW8Bit, "8-bit AdamW")]
+        .map(|(option, label)| (Field::Optimizer, option.index(), label.to_owned()));
+    let precisions = [(Precision::SixteenBit, "16-bit weights")]
+        .map(|(option, label)| (Field::Precision, option.index(), label.to_owned()));
+    let mut changes: Vec<Change> = recomputations
+        .chain(optimizers)
+        .chain(precisions)
+        .filter_map(|(field, index, label)| {
+            let value = Value::Choice(index);
+            let changed = scenario.with(field, value).ok()?;
+            let saves = total
+                .0
+                .checked_sub(estimate(&changed).memory.total().0)
+                .filter(|saved| *saved > 0)?;
+            let overhead = rule_of_thumb::recomputation_overhead;
+            let adds_compute = overhead(&changed) - overhead(scenario);
+            Some(Change {
+                label,
+                field,
+                value,
+                saves: Bytes(saves),
+                adds_compute,
+            })
+        })
+        .collect();
+    changes.sort_by_key(|change| std::cmp::Reverse(change.saves));
+    changes
+}

@@ -1,0 +1,7 @@
+//! An estimate as rectangles, lines and labels, drawn by plotters on a backend that keeps shapes.
+//! Knows no DOM: whoever shows a [`Scene`] decides how.
+
+mod memory_bar;
+mod scene;
+
+pub use memory_bar::{MemoryBar, Segment, Tick, memory_bar};

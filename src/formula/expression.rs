@@ -1,0 +1,236 @@
+//! A formula as a tree, printed for readers.
+
+use super::{Number, Symbol};
+use crate::units;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::ops::{Add, Div, Mul};
+
+/// A formula with the values of its symbols.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Expression {
+    /// A number that stands in the formula, with its unit.
+    Constant(u32, &'static str),
+    /// A letter and its value.
+    Symbol(&'static Symbol, f64),
+    /// A sum of two.
+    Sum(Box<Self>, Box<Self>),
+    /// A product of two.
+    Product(Box<Self>, Box<Self>),
+    /// A fraction.
+    Quotient(Box<Self>, Box<Self>),
+}
+
+impl Number for Expression {
+    fn constant(value: u32) -> Self {
+        Self::Constant(value, "")
+    }
+    fn constant_in(value: u32, unit: &'static str) -> Self {
+        Self::Constant(value, unit)
+    }
+    fn symbol(symbol: &'static Symbol, value: f64) -> Self {
+        Self::Symbol(symbol, value)
+    }
+}
+
+impl Add for Expression {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self::Sum(Box::new(self), Box::new(other))
+    }
+}
+
+impl Mul for Expression {
+    type Output = Self;
+    fn mul(self, other: Self) -> Self {
+        Self::Product(Box::new(self), Box::new(other))
+    }
+}
+
+impl Div for Expression {
+    type Output = Self;
+    fn div(self, other: Self) -> Self {
+        Self::Quotient(Box::new(self), Box::new(other))
+    }
+}
+
+/// What stands in a symbol's place.
+#[derive(Clone, Copy, PartialEq)]
+enum Reading {
+    Letters,
+    Values,
+}
+
+impl Expression {
+    /// The formula in letters: `6·P·D`.
+    pub fn in_letters(&self) -> String {
+        self.text(Reading::Letters)
+    }
+
+    /// The formula with the values put in: `6 × 7 B × 140 B`.
+    pub fn in_values(&self) -> String {
+        self.text(Reading::Values)
+    }
+
+    /// The formula in letters, then with the values, as one MathML element.
+    pub fn mathml(&self) -> String {
+        let (letters, values) = (self.markup(Reading::Letters), self.markup(Reading::Values));
+        format!("<math><mrow>{letters}<mo>=</mo>{values}</mrow></math>")
+    }
+
+    /// The letters in it with their values, each once, in alphabetical order.
+    pub fn symbols(&self) -> Vec<(&'static Symbol, f64)> {
+        let mut found = BTreeMap::new();
+        self.visit(&mut |symbol, value| {
+            found.insert(symbol.sign, (symbol, value));
+        });
+        found.into_values().collect()
+    }
+
+    fn visit(&self, see: &mut impl FnMut(&'static Symbol, f64)) {
+        match self {
+            Self::Constant(..) => {}
+            Self::Symbol(symbol, value) => see(symbol, *value),
+            Self::Sum(left, right) | Self::Product(left, right) | Self::Quotient(left, right) => {
+                left.visit(see);
+                right.visit(see);
+            }
+        }
+    }
+
+    fn text(&self, reading: Reading) -> String {
+        let dot = if reading == Reading::Letters {
+            "·"
+        } else {
+            " × "
+        };
+        match self {
+            Self::Constant(value, "") => units::count(u64::from(*value)),
+            Self::Constant(value, unit) => format!("{value} {unit}"),
+            Self::Symbol(symbol, value) => match reading {
+                Reading::Letters => symbol.sign.to_owned(),
+                Reading::Values => number(*value),
+            },
+            Self::Sum(left, right) => format!("{} + {}", left.text(reading), right.text(reading)),
+            Self::Product(left, right) => {
+                format!("{}{dot}{}", left.factor(reading), right.factor(reading))
+            }
+            Self::Quotient(top, bottom) => {
+                let divisor = match **bottom {
+                    Self::Product(..) => format!("({})", bottom.text(reading)),
+                    _ => bottom.factor(reading),
+                };
+                format!("{}/{divisor}", top.factor(reading))
+            }
+        }
+    }
+
+    /// As text inside a product: a sum needs brackets there.
+    fn factor(&self, reading: Reading) -> String {
+        match self {
+            Self::Sum(..) => format!("({})", self.text(reading)),
+            _ => self.text(reading),
+        }
+    }
+
+    fn markup(&self, reading: Reading) -> String {
+        match self {
+            Self::Constant(value, unit) => {
+                let mut text = format!("<mn>{}</mn>", units::count(u64::from(*value)));
+                if !unit.is_empty() {
+                    let _ = write!(text, "<mtext>&#xa0;{unit}</mtext>");
+                }
+                text
+            }
+            Self::Symbol(symbol, value) => match reading {
+                Reading::Letters => format!("<mi>{}</mi>", symbol.sign),
+                Reading::Values => format!("<mn>{}</mn>", number(*value)),
+            },
+            Self::Sum(left, right) => {
+                format!(
+                    "{}<mo>+</mo>{}",
+                    left.markup(reading),
+                    right.markup(reading)
+                )
+            }
+            Self::Product(left, right) => {
+                let times = if reading == Reading::Letters {
+                    "⋅"
+                } else {
+                    "×"
+                };
+                format!(
+                    "{}<mo>{times}</mo>{}",
+                    left.fenced(reading),
+                    right.fenced(reading)
+                )
+            }
+            Self::Quotient(top, bottom) => format!(
+                "<mfrac><mrow>{}</mrow><mrow>{}</mrow></mfrac>",
+                top.markup(reading),
+                bottom.markup(reading)
+            ),
+        }
+    }
+
+    fn fenced(&self, reading: Reading) -> String {
+        match self {
+            Self::Sum(..) => format!("<mrow><mo>(</mo>{}<mo>)</mo></mrow>", self.markup(reading)),
+            _ => self.markup(reading),
+        }
+    }
+}
+
+/// A value of a symbol: whole ones exactly, others to six digits.
+pub(crate) fn number(value: f64) -> String {
+    if value.fract() == 0.0 && (0.0..9e15).contains(&value) {
+        units::count(value as u64)
+    } else {
+        units::editable(value, 6)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static A: Symbol = Symbol {
+        sign: "a",
+        meaning: "heads",
+        unit: "",
+    };
+    static S: Symbol = Symbol {
+        sign: "s",
+        meaning: "sequence length",
+        unit: "tokens",
+    };
+
+    fn formula<N: Number>() -> N {
+        let (a, s) = (N::symbol(&A, 16.0), N::symbol(&S, 4096.0));
+        N::constant(2)
+            * s.clone()
+            * (N::constant(10) + N::constant(5) * a.clone() * s / (a * N::constant(2)))
+    }
+
+    #[test]
+    fn one_definition_two_readings() {
+        assert_eq!(formula::<u128>(), 2 * 4096 * (10 + 5 * 16 * 4096 / 32));
+        let expression = formula::<Expression>();
+        assert_eq!(expression.in_letters(), "2·s·(10 + 5·a·s/(a·2))");
+        assert_eq!(
+            expression.in_values(),
+            "2 × 4,096 × (10 + 5 × 16 × 4,096/(16 × 2))"
+        );
+        let symbols: Vec<_> = expression
+            .symbols()
+            .iter()
+            .map(|(s, v)| (s.sign, *v))
+            .collect();
+        assert_eq!(symbols, [("a", 16.0), ("s", 4096.0)]);
+        assert!(
+            expression
+                .mathml()
+                .starts_with("<math><mrow><mn>2</mn><mo>⋅</mo><mi>s</mi>")
+        );
+    }
+}

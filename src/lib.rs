@@ -1,0 +1,30 @@
+//! petaday: what it takes to train a transformer, computed where the reader is.
+//!
+//! The modules depend on each other in one direction, in this order:
+//!
+//! 1. [`units`] quantities and how they are printed
+//! 2. [`formula`] one definition of a formula, read as a number or as an explanation
+//! 3. [`hardware`] what a model is trained on
+//! 4. [`scenario`] everything a reader chose, valid by construction
+//! 5. [`compute`] FLOP, time, and the converter between them
+//! 6. [`memory`] what each GPU holds
+//! 7. [`estimate`] the whole core in one call, [`advice`] beside it
+//! 8. [`link`] a scenario as a URL and back
+//! 9. [`form`] what is typed and not yet valid
+//! 10. [`report`] and [`chart`] an estimate as text, as rectangles
+//!
+//! Everything up to here is plain data in, plain data out: no browser, no globals, no I/O.
+//! `app` (the page) and `command` (the native command) stand on top and do not know each other.
+
+pub mod advice;
+pub mod chart;
+pub mod compute;
+pub mod estimate;
+pub mod form;
+pub mod formula;
+pub mod hardware;
+pub mod link;
+pub mod memory;
+pub mod report;
+pub mod scenario;
+pub mod units;

@@ -1,0 +1,175 @@
+//! The textbook formulas, to the letter: bytes per parameter, and Korthikanti et al. 2022 for activations.
+//!
+//! Exact in `u128`: heads divide the hidden size and tensor-parallel ranks divide heads, so every quotient is whole.
+
+use super::{Memory, Part, Term};
+use crate::formula::{Number, Source, Symbol};
+use crate::scenario::{Optimizer, Precision, Recomputation, Scenario};
+use crate::units::Bytes;
+
+static P: Symbol = Symbol {
+    sign: "P",
+    meaning: "parameters",
+    unit: "",
+};
+static S: Symbol = Symbol {
+    sign: "s",
+    meaning: "sequence length",
+    unit: "tokens",
+};
+static B: Symbol = Symbol {
+    sign: "b",
+    meaning: "micro-batch",
+    unit: "sequences",
+};
+static H: Symbol = Symbol {
+    sign: "h",
+    meaning: "hidden size",
+    unit: "",
+};
+static L: Symbol = Symbol {
+    sign: "L",
+    meaning: "layers",
+    unit: "",
+};
+static A: Symbol = Symbol {
+    sign: "a",
+    meaning: "attention heads",
+    unit: "",
+};
+static T: Symbol = Symbol {
+    sign: "t",
+    meaning: "tensor-parallel degree",
+    unit: "",
+};
+
+/// Bytes per parameter of weights, gradients and optimizer.
+static BYTES_PER_PARAMETER: Source = Source {
+    citation: "Anthony, Biderman and Schoelkopf 2023, Transformer Math 101; Rajbhandari et al. 2020 (ZeRO), §3.1",
+    url: "https://arxiv.org/abs/1910.02054",
+};
+/// Activations of a transformer layer.
+static KORTHIKANTI: Source = Source {
+    citation: "Korthikanti et al. 2022, Reducing Activation Recomputation, Table 2 (multiplied out by h)",
+    url: "https://arxiv.org/abs/2205.05198",
+};
+
+/// The symbols of the formulas, with their values in `scenario`.
+struct Symbols<N> {
+    parameters: N,
+    s: N,
+    b: N,
+    h: N,
+    layers: N,
+    a: N,
+    t: N,
+}
+
+impl<N: Number> Symbols<N> {
+    fn of(scenario: &Scenario) -> Self {
+        Self {
+            parameters: N::symbol(&P, scenario.parameters() as f64),
+            s: N::symbol(&S, scenario.sequence() as f64),
+            b: N::symbol(&B, scenario.micro_batch() as f64),
+            h: N::symbol(&H, scenario.hidden() as f64),
+            layers: N::symbol(&L, scenario.layers() as f64),
+            a: N::symbol(&A, scenario.heads() as f64),
+            t: N::symbol(&T, scenario.tensor_parallel() as f64),
+        }
+    }
+}
+
+/// Bytes on one GPU, part by part.
+pub fn memory(scenario: &Scenario) -> Memory {
+    Memory {
+        parts: Part::ALL.map(|part| Bytes(term(scenario, part).bytes)),
+    }
+}
+
+/// One part: as bytes with `u128`, as the formula with [`crate::formula::Expression`].
+pub fn term<N: Number>(scenario: &Scenario, part: Part) -> Term<N> {
+    let x = Symbols::of(scenario);
+    let (bytes, detail, source) = match part {
+        Part::Weights => {
+            let (bytes, detail) = weight_bytes(scenario.precision());
+            (per_parameter(x, bytes), detail, &BYTES_PER_PARAMETER)
+        }
+        Part::Gradients => {
+            let bytes = scenario.gradients().bytes(scenario.precision());
+            (per_parameter(x, bytes), "", &BYTES_PER_PARAMETER)
+        }
+        Part::Optimizer => {
+            let (bytes, detail) = optimizer_bytes(scenario.optimizer());
+            (per_parameter(x, bytes), detail, &BYTES_PER_PARAMETER)
+        }
+        Part::Activations => (activations(x, scenario.recomputation()), "", &KORTHIKANTI),
+    };
+    Term {
+        part,
+        bytes,
+        detail,
+        source,
+    }
+}
+
+fn per_parameter<N: Number>(x: Symbols<N>, bytes: u32) -> N {
+    x.parameters * N::constant_in(bytes, "bytes")
+}
+
+/// Weights: FP32 4; FP16 or BF16 2; mixed 2 and an FP32 copy of 4.
+fn weight_bytes(precision: Precision) -> (u32, &'static str) {
+    match precision {
+        Precision::Fp32 => (4, ""),
+        Precision::SixteenBit => (2, ""),
+        Precision::Mixed => (2 + 4, "16-bit 2, FP32 copy 4"),
+    }
+}
+
+/// Optimizer states: AdamW 12; 8-bit AdamW 6; SGD with momentum 8; each with an FP32 copy of the weights.
+fn optimizer_bytes(optimizer: Optimizer) -> (u32, &'static str) {
+    match optimizer {
+        Optimizer::AdamW => (4 + 4 + 4, "FP32 copy 4, momentum 4, variance 4"),
+        Optimizer::AdamW8Bit => (4 + 1 + 1, "FP32 copy 4, momentum 1, variance 1"),
+        Optimizer::Sgd => (4 + 4, "FP32 copy 4, momentum 4"),
+    }
+}
+
+/// Activations: Korthikanti et al. 2022, Table 2, rows "tensor parallelism", with selective and with full
+/// recomputation. 16-bit activations, 1-byte dropout masks, feed-forward of 4h.
+fn activations<N: Number>(x: Symbols<N>, recomputation: Recomputation) -> N {
+    let n = N::constant;
+    match recomputation {
+        // s·b·h·L·(10 + 24/t + 5·a·s/(h·t))
+        Recomputation::None => {
+            x.s.clone()
+                * x.b
+                * x.layers
+                * (n(10) * x.h.clone() + (n(24) * x.h + n(5) * x.a * x.s) / x.t)
+        }
+        // s·b·h·L·(10 + 24/t)
+        Recomputation::Selective => {
+            x.s * x.b * x.layers * (n(10) * x.h.clone() + n(24) * x.h / x.t)
+        }
+        // 2·s·b·h·L
+        Recomputation::Full => n(2) * x.s * x.b * x.h * x.layers,
+    }
+}
+
+/// Parameters that the shape itself accounts for: 12·L·h², the matrices of L blocks with a feed-forward
+/// of 4h (Kaplan et al. 2020, arXiv:2001.08361, Table 1; embeddings, biases and norms left out).
+pub fn block_parameters(scenario: &Scenario) -> u128 {
+    let hidden = u128::from(scenario.hidden());
+    12 * u128::from(scenario.layers()) * hidden * hidden
+}
+
+/// The share of C = 6·P·D that recomputation adds: one more forward pass (2·P·D, a third) of everything,
+/// or of the attention scores, 4·L·s·h FLOP a token (Korthikanti et al. 2022, arXiv:2205.05198, §5).
+pub fn recomputation_overhead(scenario: &Scenario) -> f64 {
+    let scores =
+        4.0 * scenario.layers() as f64 * scenario.sequence() as f64 * scenario.hidden() as f64;
+    match scenario.recomputation() {
+        Recomputation::None => 0.0,
+        Recomputation::Selective => scores / (6.0 * scenario.parameters() as f64),
+        Recomputation::Full => 2.0 / 6.0,
+    }
+}
