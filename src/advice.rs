@@ -10,6 +10,8 @@ use crate::units::{self, Bytes};
 /// A warning, shown at the figure it is about.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Note {
+    /// Which note it is.
+    pub key: &'static str,
     /// Where it bites.
     pub at: Figure,
     /// One sentence.
@@ -35,6 +37,7 @@ pub fn notes(scenario: &Scenario) -> Vec<Note> {
 fn impossible_rate(scenario: &Scenario) -> Option<Note> {
     let (peak, arithmetic) = (scenario.peak(), scenario.precision().arithmetic());
     (scenario.mfu_percent() > 100.0).then(|| Note {
+        key: "impossible-rate",
         at: Figure::Days,
         text: format!(
             "{} TFLOP/s is impossible: the {}’s {} peak is {} TFLOP/s.",
@@ -54,6 +57,7 @@ fn printed_figure(scenario: &Scenario) -> Option<Note> {
     let article = Preset::find("article")?.scenario;
     let is_case_study = rule_of_thumb::memory(scenario) == rule_of_thumb::memory(&article);
     is_case_study.then(|| Note {
+        key: "printed-figure",
         at: Figure::Memory(Part::Activations),
         text: "The article prints 67.51 GB of activations here. Its own formula gives 235.15 GB.".to_owned(),
         why: "The article’s worked product leaves out s = 128; as printed it comes to 1.84 GB, and with s to \
@@ -74,6 +78,7 @@ fn copy_twice(scenario: &Scenario) -> Option<Note> {
     match scenario.precision() {
         Precision::SixteenBit => None,
         Precision::Fp32 => Some(Note {
+            key: "copy-twice",
             at: Figure::Memory(Part::Optimizer),
             text: format!(
                 "In pure FP32 the weights are the FP32 copy: {name} {counted} bytes count 4 twice, {right} is right."
@@ -83,6 +88,7 @@ fn copy_twice(scenario: &Scenario) -> Option<Note> {
             ),
         }),
         Precision::Mixed => Some(Note {
+            key: "copy-twice",
             at: Figure::Memory(Part::Optimizer),
             text: format!(
                 "Mixed precision as 2 + 4 plus {name} {counted} bytes counts the FP32 copy twice."
@@ -97,6 +103,7 @@ fn copy_twice(scenario: &Scenario) -> Option<Note> {
 
 fn sixteen_bit_activations(scenario: &Scenario) -> Option<Note> {
     (scenario.precision() == Precision::Fp32).then(|| Note {
+        key: "sixteen-bit-activations",
         at: Figure::Memory(Part::Activations),
         text: "The activation formula assumes 16-bit activations; FP32 ones take up to twice as much.".to_owned(),
         why: "Korthikanti et al. 2022 count 2 bytes an element and 1 byte for a dropout mask. In FP32 each \
@@ -110,6 +117,7 @@ fn other_shape(scenario: &Scenario) -> Option<Note> {
     let blocks = rule_of_thumb::block_parameters(scenario);
     let ratio = blocks as f64 / scenario.parameters() as f64;
     (!(0.8..1.25).contains(&ratio)).then(|| Note {
+        key: "other-shape",
         at: Figure::Memory(Part::Weights),
         text: format!(
             "h = {}, L = {} has {} block parameters, not {}.",

@@ -28,3 +28,6 @@ pub mod memory;
 pub mod report;
 pub mod scenario;
 pub mod units;
+
+#[cfg(any(target_arch = "wasm32", feature = "prerender"))]
+pub mod app;

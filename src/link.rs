@@ -58,16 +58,14 @@ impl Notice {
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UnknownKey(key) => write!(
-                f,
-                "“{}” is not a field this page knows; left out",
-                shortened(key)
-            ),
+            Self::UnknownKey(key) => {
+                write!(f, "“{}” is not a field this version knows", shortened(key))
+            }
             Self::Version(version) => {
                 let version = shortened(version);
                 write!(
                     f,
-                    "v = “{version}” is not a version this page knows; valid: {VERSION}; read as {VERSION}"
+                    "v = “{version}” is not a version this one knows; valid: {VERSION}"
                 )
             }
             Self::Preset(preset) => {
@@ -83,12 +81,12 @@ impl fmt::Display for Notice {
                 let valid = HOLDS.map(|(name, _)| name).join(", ");
                 write!(
                     f,
-                    "hold = “{}” is unknown; valid: none or {valid}; left out",
+                    "hold = “{}” is unknown; valid: none or {valid}",
                     shortened(name)
                 )
             }
             Self::Twice(key) => write!(f, "{key} stands twice; the first one counts"),
-            Self::Field(invalid) => write!(f, "{invalid}; the preset’s value is used"),
+            Self::Field(invalid) => write!(f, "{invalid}"),
             Self::Together(field, invalid) => {
                 write!(
                     f,

@@ -138,6 +138,15 @@ pub fn editable(value: f64, digits: usize) -> String {
     }
 }
 
+/// A value of a formula: whole ones exactly, others to six digits.
+pub fn number(value: f64) -> String {
+    if value.fract() == 0.0 && (0.0..9e15).contains(&value) {
+        count(value as u64)
+    } else {
+        editable(value, 6)
+    }
+}
+
 /// A real number with a fixed number of decimals and grouped digits: `235.15`, `40,833`.
 pub fn decimal(value: f64, decimals: usize) -> String {
     let text = format!("{:.decimals$}", value.abs());

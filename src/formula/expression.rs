@@ -109,7 +109,7 @@ impl Expression {
             Self::Constant(value, unit) => format!("{value} {unit}"),
             Self::Symbol(symbol, value) => match reading {
                 Reading::Letters => symbol.sign.to_owned(),
-                Reading::Values => number(*value),
+                Reading::Values => units::number(*value),
             },
             Self::Sum(left, right) => format!("{} + {}", left.text(reading), right.text(reading)),
             Self::Product(left, right) => {
@@ -144,7 +144,7 @@ impl Expression {
             }
             Self::Symbol(symbol, value) => match reading {
                 Reading::Letters => format!("<mi>{}</mi>", symbol.sign),
-                Reading::Values => format!("<mn>{}</mn>", number(*value)),
+                Reading::Values => format!("<mn>{}</mn>", units::number(*value)),
             },
             Self::Sum(left, right) => {
                 format!(
@@ -178,15 +178,6 @@ impl Expression {
             Self::Sum(..) => format!("<mrow><mo>(</mo>{}<mo>)</mo></mrow>", self.markup(reading)),
             _ => self.markup(reading),
         }
-    }
-}
-
-/// A value of a symbol: whole ones exactly, others to six digits.
-pub(crate) fn number(value: f64) -> String {
-    if value.fract() == 0.0 && (0.0..9e15).contains(&value) {
-        units::count(value as u64)
-    } else {
-        units::editable(value, 6)
     }
 }
 

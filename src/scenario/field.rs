@@ -355,8 +355,28 @@ impl Field {
             return Vec::new();
         };
         let mut stops = field.stops();
-        stops.retain(|stop| scenario.with(self, *stop).is_ok());
+        if matches!(self, Self::Hidden | Self::Heads | Self::TensorParallel) {
+            stops.retain(|stop| scenario.with(self, *stop).is_ok());
+        }
         stops
+    }
+
+    /// The stop nearest to a value, for the slider's thumb; its text field shows the value itself.
+    pub fn nearest_stop(stops: &[Value], value: Value) -> usize {
+        let size = |value: &Value| match *value {
+            Value::Count(count) => count as f64,
+            Value::Real(real) => real,
+            Value::Choice(index) => index as f64,
+        };
+        let target = size(&value);
+        let above = stops
+            .partition_point(|stop| size(stop) < target)
+            .min(stops.len().saturating_sub(1));
+        match above.checked_sub(1) {
+            // Nearer by ratio: most sliders are logarithmic.
+            Some(below) if target * target < size(&stops[below]) * size(&stops[above]) => below,
+            _ => above,
+        }
     }
 }
 

@@ -259,13 +259,11 @@ impl Scenario {
         ];
         for (divisor, value, of, whole) in pairs {
             if !whole.is_multiple_of(value) {
-                let nearest = nearest_divisors(value, whole);
                 return Err(Invalid::DoesNotDivide {
                     divisor,
                     value,
                     of,
                     whole,
-                    nearest,
                 });
             }
         }
@@ -312,8 +310,6 @@ pub enum Invalid {
         of: Field,
         /// The other's value.
         whole: u64,
-        /// Values that do divide it.
-        nearest: [u64; 2],
     },
 }
 
@@ -380,8 +376,8 @@ impl fmt::Display for Invalid {
                 value,
                 of,
                 whole,
-                nearest: [below, above],
             } => {
+                let [below, above] = nearest_divisors(*value, *whole);
                 let (divisor, of) = (divisor.label(), of.label().to_lowercase());
                 write!(
                     f,

@@ -1,0 +1,106 @@
+//! The answer: verdict, figures, and what a link got wrong.
+
+use super::explanation::ExplanationPanel;
+use super::memory::Notes;
+use super::page::Page;
+use crate::estimate::{Figure, gigabytes};
+use crate::units::significant;
+use leptos::prelude::*;
+
+/// Fits or does not, and four figures.
+#[component]
+pub(super) fn Answer(page: Page) -> impl IntoView {
+    let figure = |figure: Figure,
+                  id: &'static str,
+                  label: &'static str,
+                  unit: &'static str,
+                  value: fn(Page) -> String| {
+        let open = move || page.explained.get() == Some(figure);
+        view! {
+            <button
+                type="button"
+                class="figure"
+                aria-expanded=move || if open() { "true" } else { "false" }
+                title="Show how this arises"
+                on:click=move |_| page.toggle(figure)
+            >
+                <span class="label">{label}</span>
+                <span class="value" id=id>{move || value(page)} <small>" " {unit}</small></span>
+            </button>
+        }
+    };
+    let is_explained = move |figure| page.explained.get() == Some(figure);
+    view! {
+        <Verdict page=page/>
+        <Notes page=page about=|figure| !matches!(figure, Figure::Memory(_))/>
+        <div class="figures">
+            {figure(Figure::PfDays, "figure-compute", "Compute", "PF-days", |page| significant(page.estimate.get().compute.pf_days, 3))}
+            {figure(Figure::GpuHours, "figure-gpu-hours", "GPU-hours", "", |page| significant(page.estimate.get().compute.gpu_hours, 3))}
+            {figure(Figure::Days, "figure-days", "Wall clock", "days", |page| significant(page.estimate.get().compute.time.days(), 3))}
+            <div class="figure">
+                <span class="label">"Memory per GPU"</span>
+                <span class="value" id="figure-memory">
+                    {move || gigabytes(page.estimate.get().memory.total())} <small>" GB"</small>
+                </span>
+            </div>
+        </div>
+        {[Figure::PfDays, Figure::GpuHours, Figure::Days].map(|figure| view! {
+            <Show when=move || is_explained(figure)>
+                <ExplanationPanel page=page figure=figure/>
+            </Show>
+        })}
+    }
+}
+
+#[component]
+fn Verdict(page: Page) -> impl IntoView {
+    let fits = move || page.estimate.get().fits();
+    let word = move || if fits() { "Fits." } else { "Does not fit." };
+    let reason = move || page.estimate.get().reason(&page.scenario.get());
+    // Spoken when a change is complete, not at every step of a drag.
+    let spoken = move || {
+        page.settled.track();
+        untrack(|| format!("{} {}", word(), reason()))
+    };
+    view! {
+        <p class="verdict" id="verdict" class:fits=fits>
+            <strong>{word}</strong> " " {reason}
+            <span class="last-good">{move || page.is_stale().then_some(" Last good answer: an input is not valid.")}</span>
+        </p>
+        <p class="hidden" role="status">{spoken}</p>
+    }
+}
+
+/// The verdict again, at the foot of a small screen.
+#[component]
+pub(super) fn Foot(page: Page) -> impl IntoView {
+    let fits = move || page.estimate.get().fits();
+    view! {
+        <div class="foot" class:fits=fits aria-hidden="true">
+            <strong>{move || if fits() { "Fits" } else { "Does not fit" }}</strong>
+            <span>
+                {move || {
+                    let estimate = page.estimate.get();
+                    format!("{} of {} GB", gigabytes(estimate.memory.total()), gigabytes(estimate.capacity))
+                }}
+            </span>
+            <span class="aside">{move || significant(page.estimate.get().compute.pf_days, 3)} " PF-days"</span>
+        </div>
+    }
+}
+
+/// What the link held that could not be used.
+#[component]
+pub(super) fn Notices(page: Page) -> impl IntoView {
+    view! {
+        <Show when=move || !page.notices.read().is_empty()>
+            <div class="notices" id="notices" role="status">
+                <p>"Not everything in this link could be used; for these the preset’s value stands:"</p>
+                <ul>
+                    {move || page.notices.get().into_iter().map(|notice| view! { <li>{notice}</li> }).collect_view()}
+                </ul>
+                <button type="button" class="quiet" on:click=move |_| page.notices.set(Vec::new())>"Dismiss"</button>
+            </div>
+        </Show>
+    }
+}

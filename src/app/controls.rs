@@ -1,0 +1,200 @@
+//! Rows of controls: a label, a slider or options, and a text field that never disagrees with the slider.
+
+use super::page::Page;
+use crate::form::Entry;
+use crate::scenario::{Field, Kind, PRESETS, Preset, Value};
+use leptos::prelude::*;
+
+/// The text field of an entry. Several may show the same entry: they share its draft.
+#[component]
+pub(super) fn TextField(
+    page: Page,
+    entry: Entry,
+    /// Its id on the page.
+    #[prop(into)]
+    id: String,
+    /// What a screen reader calls it, where no label element points to it.
+    #[prop(optional, into)]
+    name: Option<String>,
+    /// Id of the element that shows its error.
+    #[prop(into)]
+    error_id: String,
+) -> impl IntoView {
+    let invalid = move || page.error(entry).is_some();
+    view! {
+        <input
+            class="text"
+            type="text"
+            inputmode="decimal"
+            autocomplete="off"
+            spellcheck="false"
+            id=id
+            aria-label=name
+            aria-invalid=move || invalid().then_some("true")
+            aria-describedby=move || invalid().then(|| error_id.clone())
+            prop:value=move || page.text(entry)
+            value=page.text(entry)
+            on:input=move |event| page.edit(entry, &event_target_value(&event))
+            on:change=move |_| page.leave(entry)
+            on:blur=move |_| page.leave(entry)
+        />
+    }
+}
+
+/// The message under a field that was filled in wrong. It is always there, so that a screen reader hears it come.
+#[component]
+pub(super) fn ErrorText(page: Page, entry: Entry, #[prop(into)] id: String) -> impl IntoView {
+    view! { <p class="error" id=id aria-live="polite">{move || page.error(entry)}</p> }
+}
+
+/// A number: label, slider, text field.
+#[component]
+pub(super) fn NumberRow(page: Page, field: Field) -> impl IntoView {
+    let (key, entry) = (field.key(), Entry::Field(field));
+    let stops = Memo::new(move |_| field.stops(&page.scenario.get()));
+    let position =
+        move || stops.with(|stops| Field::nearest_stop(stops, page.scenario.get().value(field)));
+    let last = move || stops.with(|stops| stops.len().saturating_sub(1));
+    let filled = move || 100.0 * position() as f64 / (last().max(1)) as f64;
+    let drag = move |event| {
+        let stop = event_target_value(&event).parse().ok();
+        if let Some(value) =
+            stop.and_then(|index: usize| stops.with(|stops| stops.get(index).copied()))
+        {
+            page.drag(field, value);
+        }
+    };
+    view! {
+        <div class="row">
+            <label for=format!("field-{key}") title=field.help()>{field.label()}</label>
+            <input
+                type="range"
+                id=format!("slider-{key}")
+                aria-label=format!("{}, slider", field.label())
+                aria-valuetext=move || format!("{} {}", field.display(page.scenario.get().value(field)), field.label())
+                min="0"
+                step="1"
+                max=last
+                style:--filled=move || format!("{:.1}%", filled())
+                value=position()
+                prop:value=move || {
+                    // The browser clamps the value to `max`, so `max` has to be set first.
+                    last();
+                    position().to_string()
+                }
+                on:input=drag
+                on:change=move |_| page.settle()
+            />
+            <TextField page=page entry=entry id=format!("field-{key}") error_id=format!("error-{key}")/>
+            <ErrorText page=page entry=entry id=format!("error-{key}")/>
+        </div>
+    }
+}
+
+/// The options of a choice: (key, label).
+fn options(field: Field) -> Vec<(&'static str, &'static str)> {
+    match field.kind() {
+        Kind::Choice(options) => options,
+        Kind::Number(_) => Vec::new(),
+    }
+}
+
+/// A choice of up to four options, all in view.
+#[component]
+pub(super) fn ChoiceRow(page: Page, field: Field) -> impl IntoView {
+    let key = field.key();
+    let options = options(field)
+        .into_iter()
+        .enumerate()
+        .map(|(index, (option, label))| {
+            let chosen = move || page.scenario.get().value(field) == Value::Choice(index);
+            view! {
+                <label>
+                    <input
+                        type="radio"
+                        name=key
+                        value=option
+                        checked=chosen()
+                        prop:checked=chosen
+                        on:change=move |_| page.choose(field, Value::Choice(index))
+                    />
+                    <span>{label}</span>
+                </label>
+            }
+        });
+    view! {
+        <fieldset class="row choice" title=field.help()>
+            <legend>{field.label()}</legend>
+            <div class="segmented">{options.collect_view()}</div>
+        </fieldset>
+    }
+}
+
+/// A choice among many.
+#[component]
+pub(super) fn SelectRow(page: Page, field: Field) -> impl IntoView {
+    let id = format!("field-{}", field.key());
+    view! {
+        <div class="row">
+            <label for=id.clone() title=field.help()>{field.label()}</label>
+            <Select page=page field=field id=id/>
+        </div>
+    }
+}
+
+/// The select element of a choice among many.
+#[component]
+pub(super) fn Select(
+    page: Page,
+    field: Field,
+    #[prop(into)] id: String,
+    #[prop(optional, into)] name: Option<String>,
+) -> impl IntoView {
+    let chosen = move || field.key_of(page.scenario.get().value(field));
+    let choose = move |event| {
+        if let Ok(value) = field.parse(&event_target_value(&event)) {
+            page.choose(field, value);
+        }
+    };
+    let options = options(field).into_iter().map(|(option, label)| {
+        view! { <option value=option selected=move || chosen() == option>{label}</option> }
+    });
+    view! {
+        <select id=id aria-label=name on:change=choose prop:value=chosen>{options.collect_view()}</select>
+    }
+}
+
+/// Scenarios to start from.
+#[component]
+pub(super) fn PresetPicker(page: Page) -> impl IntoView {
+    let chosen = move || page.scenario.get().preset();
+    let choose = move |event| {
+        if let Some(preset) = Preset::find(&event_target_value(&event)) {
+            page.replace(preset.scenario);
+        }
+    };
+    let changed =
+        move || Preset::find(chosen()).is_some_and(|preset| preset.scenario != page.scenario.get());
+    let options = PRESETS.iter().map(|preset| {
+        view! { <option value=preset.id selected=move || chosen() == preset.id>{preset.name}</option> }
+    });
+    view! {
+        <select id="preset" class="quiet" aria-label="Preset" on:change=choose prop:value=chosen>
+            {options.collect_view()}
+        </select>
+        <button
+            id="reset"
+            class="quiet"
+            type="button"
+            disabled=move || !changed()
+            title="Back to the preset"
+            on:click=move |_| {
+                if let Some(preset) = Preset::find(page.scenario.get_untracked().preset()) {
+                    page.replace(preset.scenario);
+                }
+            }
+        >
+            "Reset"
+        </button>
+    }
+}

@@ -1,0 +1,250 @@
+//! Memory on each GPU: the chart, its table twin, what would help, and where the rule misleads.
+
+use super::explanation::ExplanationPanel;
+use super::page::Page;
+use crate::advice::{self, Change, Note};
+use crate::chart::{MemoryBar, memory_bar};
+use crate::estimate::{Figure, gigabytes};
+use crate::formula::Expression;
+use crate::memory::{Part, rule_of_thumb};
+use crate::units::{Bytes, decimal};
+use leptos::prelude::*;
+
+/// Chart, table, changes and notes.
+#[component]
+pub(super) fn MemorySection(page: Page) -> impl IntoView {
+    view! {
+        <section class="memory" aria-labelledby="memory-heading">
+            <h2 id="memory-heading">"Memory on each GPU " <small>"rule of thumb"</small></h2>
+            <Bar page=page/>
+            <Table page=page/>
+            <Changes page=page/>
+            <Notes page=page about=|figure| matches!(figure, Figure::Memory(_))/>
+        </section>
+    }
+}
+
+/// The stacked bar, its geometry drawn by plotters in percent, shown as buttons that a reader can choose.
+#[component]
+fn Bar(page: Page) -> impl IntoView {
+    let bar = Memo::new(move |_| memory_bar(&page.estimate.get()));
+    let segment = move |part: Part| {
+        let at = move |side: fn(&crate::chart::Segment) -> f64| {
+            bar.with(|bar| bar.segments.get(part as usize).map_or(0.0, side))
+        };
+        let bytes = move || page.estimate.get().memory.of(part);
+        let pressed = move || page.explained.get() == Some(Figure::Memory(part));
+        let name = move || {
+            let past = if at(|segment| segment.overflow) > 0.0 {
+                ", past what the GPU has"
+            } else {
+                ""
+            };
+            format!("{}: {} GB{past}", part.label(), gigabytes(bytes()))
+        };
+        view! {
+            <button
+                type="button"
+                class="segment"
+                data-part=part.key()
+                aria-label=name
+                aria-pressed=move || if pressed() { "true" } else { "false" }
+                style:left=move || percent(at(|segment| segment.left))
+                style:width=move || percent(at(|segment| segment.width))
+                on:click=move |_| page.toggle(Figure::Memory(part))
+            >
+                <span class="over" style:width=move || percent(at(|segment| segment.overflow))></span>
+                <span class="text"><span class="name">{part.label()} " "</span>{move || gigabytes(bytes())}</span>
+            </button>
+        }
+    };
+    let capacity = move || percent(bar.read().capacity);
+    let label = move || {
+        let scenario = page.scenario.get();
+        format!(
+            "{}: {} GB usable",
+            scenario.gpu().short,
+            gigabytes(scenario.gpu().usable)
+        )
+    };
+    view! {
+        <div class="bar" id="memory-chart" role="group" aria-label="Memory by part; the table below has the same figures">
+            <p class="capacity-label" style:--at=capacity>{label}</p>
+            <div class="segments">
+                {Part::ALL.map(segment)}
+                <div class="capacity" style:left=capacity></div>
+            </div>
+            <div class="axis" aria-hidden="true">{move || ticks(&bar.read())}</div>
+        </div>
+    }
+}
+
+fn ticks(bar: &MemoryBar) -> impl IntoView + use<> {
+    let last = bar.ticks.len().saturating_sub(1);
+    bar.ticks
+        .iter()
+        .enumerate()
+        .map(|(index, tick)| {
+            let text = if index == last {
+                format!("{} GB", tick.text)
+            } else {
+                tick.text.clone()
+            };
+            view! { <span style:--at=percent(tick.at)>{text}</span> }
+        })
+        .collect_view()
+}
+
+fn percent(value: f64) -> String {
+    format!("{value:.3}%")
+}
+
+/// The same as the chart, as a table; each row opens its formula.
+#[component]
+fn Table(page: Page) -> impl IntoView {
+    let share =
+        |part: Bytes, total: Bytes| decimal(100.0 * part.0 as f64 / total.0.max(1) as f64, 0);
+    let row = move |part: Part| {
+        let figure = Figure::Memory(part);
+        let bytes = move || page.estimate.get().memory.of(part);
+        let total = move || page.estimate.get().memory.total();
+        let how = move || how(page, part);
+        let open = move || page.explained.get() == Some(figure);
+        view! {
+            <tr data-part=part.key()>
+                <th scope="row">
+                    <button
+                        type="button"
+                        class="part"
+                        aria-expanded=move || if open() { "true" } else { "false" }
+                        aria-controls=format!("explain-{}", part.key())
+                        on:click=move |_| page.toggle(figure)
+                    >
+                        <span class="swatch"></span>
+                        {part.label()}
+                    </button>
+                </th>
+                <td class="how">{how}</td>
+                <td>{move || decimal(bytes().gb(), 2)}</td>
+                <td>{move || decimal(bytes().gib(), 2)}</td>
+                <td>{move || share(bytes(), total())}</td>
+            </tr>
+            <tr class="explain" id=format!("explain-{}", part.key()) hidden=move || !open()>
+                <td colspan="5">
+                    <Show when=open>
+                        <ExplanationPanel page=page figure=figure/>
+                    </Show>
+                </td>
+            </tr>
+        }
+    };
+    let total = move || page.estimate.get().memory.total();
+    view! {
+        <table id="memory-table">
+            <caption class="hidden">"Memory on each GPU by part"</caption>
+            <thead>
+                <tr>
+                    <th scope="col">"Part"</th>
+                    <th scope="col" class="how">"How"</th>
+                    <th scope="col">"GB"</th>
+                    <th scope="col">"GiB"</th>
+                    <th scope="col">"%"</th>
+                </tr>
+            </thead>
+            <tbody>{Part::ALL.map(row)}</tbody>
+            <tfoot>
+                <tr class="total">
+                    <th scope="row">"Total"</th>
+                    <td class="how"></td>
+                    <td>{move || decimal(total().gb(), 2)}</td>
+                    <td>{move || decimal(total().gib(), 2)}</td>
+                    <td>"100"</td>
+                </tr>
+            </tfoot>
+        </table>
+    }
+}
+
+/// The formula in a table's cell: with its values where it is short, in letters where it is long.
+fn how(page: Page, part: Part) -> String {
+    let term = rule_of_thumb::term::<Expression>(&page.scenario.get(), part);
+    let formula = match part {
+        Part::Activations => term.bytes.in_letters(),
+        Part::Weights | Part::Gradients | Part::Optimizer => term.bytes.in_values(),
+    };
+    if term.detail.is_empty() {
+        formula
+    } else {
+        format!("{formula} ({})", term.detail)
+    }
+}
+
+/// Choices that would save memory; a click takes one.
+#[component]
+fn Changes(page: Page) -> impl IntoView {
+    let changes = Memo::new(move |_| advice::changes(&page.scenario.get()));
+    let label = |change: &Change| {
+        let compute = match change.adds_compute {
+            added if added >= 0.005 => format!(", +{} % compute", decimal(100.0 * added, 0)),
+            added if added <= -0.005 => format!(", {} % compute", decimal(100.0 * added, 0)),
+            _ => String::new(),
+        };
+        format!("{}: −{} GB{compute}", change.label, gigabytes(change.saves))
+    };
+    view! {
+        <div class="changes" aria-label="What would save memory" role="group">
+            {move || {
+                changes
+                    .get()
+                    .into_iter()
+                    .map(|change| {
+                        let text = label(&change);
+                        view! {
+                            <button type="button" class="chip" on:click=move |_| page.choose(change.field, change.value)>
+                                {text}
+                            </button>
+                        }
+                    })
+                    .collect_view()
+            }}
+        </div>
+    }
+}
+
+/// The notes about some of the figures. Keyed, so that an open one stays open while a slider moves.
+#[component]
+pub(super) fn Notes(page: Page, about: fn(Figure) -> bool) -> impl IntoView {
+    let notes = Memo::new(move |_| {
+        let mut notes = advice::notes(&page.scenario.get());
+        notes.retain(|note| about(note.at));
+        notes
+    });
+    let read = move |key: &'static str, text: fn(&Note) -> String| {
+        notes.with(|notes| notes.iter().find(|note| note.key == key).map(text))
+    };
+    let shown = move || {
+        notes.with(|notes| {
+            notes
+                .iter()
+                .map(|note| (note.key, note.at))
+                .collect::<Vec<_>>()
+        })
+    };
+    view! {
+        <For each=shown key=|(key, _)| *key let((key, at))>
+            <aside class="note" data-note=key data-part=part_of(at)>
+                <details>
+                    <summary>{move || read(key, |note| note.text.clone())} " " <span class="link">"Why"</span></summary>
+                    <p>{move || read(key, |note| note.why.clone())}</p>
+                </details>
+            </aside>
+        </For>
+    }
+}
+
+fn part_of(figure: Figure) -> Option<&'static str> {
+    match figure {
+        Figure::Memory(part) => Some(part.key()),
+        Figure::PfDays | Figure::GpuHours | Figure::Days => None,
+    }
+}

@@ -1,0 +1,46 @@
+//! The question as a sentence, its main inputs edited in place.
+
+use super::controls::{Select, TextField};
+use super::page::Page;
+use crate::estimate::Estimate;
+use crate::form::Entry;
+use crate::scenario::Field;
+use crate::units;
+use leptos::prelude::*;
+
+/// The title: a sentence for reading aloud, and the same one to edit.
+#[component]
+pub(super) fn Question(page: Page) -> impl IntoView {
+    let part = move |field: Field| {
+        view! {
+            <TextField
+                page=page
+                entry=Entry::Field(field)
+                id=format!("sentence-{}", field.key())
+                name=format!("{} in the question", field.label())
+                error_id=format!("error-{}", field.key())
+            />
+        }
+    };
+    let share = move || {
+        let scenario = page.scenario.get();
+        let peak = scenario.gpu().peak_name(scenario.precision().arithmetic());
+        format!(
+            "{}% of the {peak} peak",
+            units::significant(scenario.mfu_percent(), 2)
+        )
+    };
+    let impossible = move || page.scenario.get().mfu_percent() > 100.0;
+    view! {
+        <h1 class="hidden">{move || Estimate::question(&page.scenario.get())}</h1>
+        <div class="sentence" id="sentence" role="group" aria-label="The question, editable">
+            "Train " {part(Field::Parameters)} " parameters on " {part(Field::Tokens)} " tokens with "
+            <span class="together">
+                {part(Field::Gpus)} " × "
+                <Select page=page field=Field::Gpu id="sentence-gpu" name="GPU in the question"/>
+            </span>
+            " at " <span class="together">{part(Field::Tflops)} " TFLOP/s"</span> " each. "
+            <small id="mfu-share" class:impossible=impossible>{share}</small>
+        </div>
+    }
+}

@@ -1,0 +1,129 @@
+//! The header with its dialogs, and the foot of an embed.
+
+use super::address;
+use super::browser;
+use super::page::Page;
+use leptos::html;
+use leptos::prelude::*;
+
+/// Name, promise, and three buttons.
+#[component]
+pub(super) fn Header(page: Page) -> impl IntoView {
+    let (share, embed) = (
+        NodeRef::<html::Dialog>::new(),
+        NodeRef::<html::Dialog>::new(),
+    );
+    let open = |dialog: NodeRef<html::Dialog>| {
+        move |_| {
+            if let Some(dialog) = dialog.get_untracked() {
+                let _ = dialog.show_modal();
+            }
+        }
+    };
+    view! {
+        <a class="skip" href="#main">"Skip to the question"</a>
+        <header>
+            <span class="brand">"petaday"</span>
+            <span class="promise">"What it takes to train a transformer, and why"</span>
+            <button type="button" id="share" on:click=open(share)>"Share"</button>
+            <button type="button" id="embed" on:click=open(embed)>"Embed"</button>
+            <ThemeButton/>
+        </header>
+        <ShareDialog page=page dialog=share/>
+        <EmbedDialog page=page dialog=embed/>
+    }
+}
+
+#[component]
+fn ThemeButton() -> impl IntoView {
+    // What the system wants is known only to a browser: the first paint says neither.
+    let dark = RwSignal::new(cfg!(target_arch = "wasm32") && browser::is_dark());
+    let toggle = move |_| {
+        dark.update(|dark| *dark = !*dark);
+        browser::choose_theme(dark.get_untracked());
+    };
+    view! {
+        <button type="button" id="theme" title="Switch between light and dark" on:click=toggle>
+            {move || if dark.get() { "Light" } else { "Dark" }}
+        </button>
+    }
+}
+
+#[component]
+fn ShareDialog(page: Page, dialog: NodeRef<html::Dialog>) -> impl IntoView {
+    view! {
+        <Dialog dialog=dialog id="share-dialog" title="Share">
+            <p>"This link opens exactly this configuration, now and in ten years."</p>
+            <Copied id="share-link" name="Link" text=move || address::share_link(page)/>
+        </Dialog>
+    }
+}
+
+#[component]
+fn EmbedDialog(page: Page, dialog: NodeRef<html::Dialog>) -> impl IntoView {
+    let snippet = move || {
+        let address = address::embed_link(page).replace('&', "&amp;");
+        format!(
+            "<iframe src=\"{address}\" title=\"petaday: what it takes to train a transformer\" loading=\"lazy\" \
+             width=\"100%\" height=\"720\" style=\"border:0\"></iframe>"
+        )
+    };
+    view! {
+        <Dialog dialog=dialog id="embed-dialog" title="Embed">
+            <p>
+                "Paste this into a page. It shows this configuration, follows the reader’s light or dark, stores \
+                 nothing and asks no other server."
+            </p>
+            <Copied id="embed-snippet" name="Snippet" text=snippet/>
+        </Dialog>
+    }
+}
+
+#[component]
+fn Dialog(
+    dialog: NodeRef<html::Dialog>,
+    id: &'static str,
+    title: &'static str,
+    children: Children,
+) -> impl IntoView {
+    let heading = format!("{id}-heading");
+    view! {
+        <dialog node_ref=dialog id=id aria-labelledby=heading.clone()>
+            <h2 id=heading.clone()>{title}</h2>
+            {children()}
+            <form method="dialog">
+                <button>"Close"</button>
+            </form>
+        </dialog>
+    }
+}
+
+/// Text to take away: in a field, so that it is there where copying is forbidden.
+#[component]
+fn Copied<T: Fn() -> String + Copy + Send + Sync + 'static>(
+    id: &'static str,
+    name: &'static str,
+    text: T,
+) -> impl IntoView {
+    let field = NodeRef::<html::Input>::new();
+    let (copied, set_copied) = signal(false);
+    let copy = move |_| browser::copy(untrack(text), field.get_untracked(), set_copied);
+    view! {
+        <div class="copied">
+            <input node_ref=field type="text" readonly id=id aria-label=name prop:value=text value=""/>
+            <button type="button" on:click=copy>{move || if copied.get() { "Copied" } else { "Copy" }}</button>
+        </div>
+    }
+}
+
+/// The way from an embed to the full page. A sandbox may forbid new tabs, so the address is there to copy too.
+#[component]
+pub(super) fn EmbedFoot(page: Page) -> impl IntoView {
+    let link = move || address::share_link(page);
+    view! {
+        <footer class="embed-foot">
+            <a id="open-full" href=link target="_blank" rel="noopener">"Open full calculator"</a>
+            <Copied id="full-address" name="Address of the full calculator" text=link/>
+        </footer>
+    }
+}
