@@ -185,8 +185,8 @@ fn Changes(page: Page) -> impl IntoView {
     let changes = Memo::new(move |_| advice::changes(&page.scenario.get()));
     let label = |change: &Change| {
         let compute = match change.adds_compute {
-            added if added >= 0.005 => format!(", +{} % compute", decimal(100.0 * added, 0)),
-            added if added <= -0.005 => format!(", {} % compute", decimal(100.0 * added, 0)),
+            added if added >= 0.005 => format!(", +{}% compute", decimal(100.0 * added, 0)),
+            added if added <= -0.005 => format!(", −{}% compute", decimal(-100.0 * added, 0)),
             _ => String::new(),
         };
         format!("{}: −{} GB{compute}", change.label, gigabytes(change.saves))

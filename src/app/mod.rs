@@ -73,9 +73,9 @@ pub fn App(
                 <div id="answer" class="answer" class:stale=move || page.is_stale()>
                     <Answer page=page/>
                     <MemorySection page=page/>
-                    {(!page.home.embed).then(|| view! { <Converter page=page/> })}
                 </div>
                 {(!page.home.embed).then(|| view! { <MoreControls page=page/> })}
+                {(!page.home.embed).then(|| view! { <Converter page=page/> })}
             </div>
         </main>
         {page.home.embed.then(|| view! { <EmbedFoot page=page/> })}
