@@ -99,7 +99,7 @@ impl Quantity {
             Self::GpuHours => {
                 let gpu_seconds = value * SECONDS_PER_HOUR;
                 // Compute is what these GPU-hours do at the held rate, or the rate is what the held compute asks for.
-                let set = if !held.compute && !(held.tokens && !held.rate) {
+                let set = if !held.compute && (held.rate || !held.tokens) {
                     set_compute(scenario, gpu_seconds * rate.0)?
                 } else if !held.rate {
                     set_rate(
