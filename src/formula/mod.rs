@@ -1,12 +1,14 @@
 //! One definition of a formula, two readings.
 //!
-//! A formula is a function generic over [`Number`]. Read with a plain number (`u128` where it must be
-//! exact, `f64` for rates) it is the figure; read with an [`Expression`] it is the formula itself, which
-//! prints with its symbols, with the reader's values put in, and as MathML.
+//! A formula is a function generic over [`Number`]. Read with a plain number (`u128` or a [`Fraction`] where
+//! it must be exact, `f64` for rates) it is the figure; read with an [`Expression`] it is the formula itself,
+//! which prints with its symbols, with the reader's values put in, and as MathML.
 
 mod expression;
+mod fraction;
 
 pub use expression::Expression;
+pub use fraction::Fraction;
 use std::ops::{Add, Div, Mul};
 
 /// A letter of a formula.

@@ -1,9 +1,9 @@
 //! The textbook formulas, to the letter: bytes per parameter, and Korthikanti et al. 2022 for activations.
 //!
-//! Exact in `u128`: heads divide the hidden size and tensor-parallel ranks divide heads, so every quotient is whole.
+//! Exact: heads divide the hidden size and tensor-parallel ranks divide heads, so every part is whole.
 
 use super::{Memory, Part, Term};
-use crate::formula::{Number, Source, Symbol};
+use crate::formula::{Fraction, Number, Source, Symbol};
 use crate::scenario::{Optimizer, Precision, Recomputation, Scenario};
 use crate::units::Bytes;
 
@@ -50,7 +50,7 @@ static BYTES_PER_PARAMETER: Source = Source {
 };
 /// Activations of a transformer layer.
 static KORTHIKANTI: Source = Source {
-    citation: "Korthikanti et al. 2022, Reducing Activation Recomputation, Table 2 (multiplied out by h)",
+    citation: "Korthikanti et al. 2022, Reducing Activation Recomputation, Table 2",
     url: "https://arxiv.org/abs/2205.05198",
 };
 
@@ -82,11 +82,11 @@ impl<N: Number> Symbols<N> {
 /// Bytes on one GPU, part by part.
 pub fn memory(scenario: &Scenario) -> Memory {
     Memory {
-        parts: Part::ALL.map(|part| Bytes(term(scenario, part).bytes)),
+        parts: Part::ALL.map(|part| Bytes(term::<Fraction>(scenario, part).bytes.whole())),
     }
 }
 
-/// One part: as bytes with `u128`, as the formula with [`crate::formula::Expression`].
+/// One part: as bytes with [`Fraction`], as the formula with [`crate::formula::Expression`].
 pub fn term<N: Number>(scenario: &Scenario, part: Part) -> Term<N> {
     let x = Symbols::of(scenario);
     let (bytes, detail, source) = match part {
@@ -138,20 +138,13 @@ fn optimizer_bytes(optimizer: Optimizer) -> (u32, &'static str) {
 /// recomputation. 16-bit activations, 1-byte dropout masks, feed-forward of 4h.
 fn activations<N: Number>(x: Symbols<N>, recomputation: Recomputation) -> N {
     let n = N::constant;
+    let tokens = x.s.clone() * x.b * x.h.clone() * x.layers;
     match recomputation {
-        // s·b·h·L·(10 + 24/t + 5·a·s/(h·t))
         Recomputation::None => {
-            x.s.clone()
-                * x.b
-                * x.layers
-                * (n(10) * x.h.clone() + (n(24) * x.h + n(5) * x.a * x.s) / x.t)
+            tokens * (n(10) + n(24) / x.t.clone() + n(5) * x.a * x.s / (x.h * x.t))
         }
-        // s·b·h·L·(10 + 24/t)
-        Recomputation::Selective => {
-            x.s * x.b * x.layers * (n(10) * x.h.clone() + n(24) * x.h / x.t)
-        }
-        // 2·s·b·h·L
-        Recomputation::Full => n(2) * x.s * x.b * x.h * x.layers,
+        Recomputation::Selective => tokens * (n(10) + n(24) / x.t),
+        Recomputation::Full => n(2) * tokens,
     }
 }
 

@@ -185,7 +185,11 @@ impl Scenario {
             Field::Tokens => Value::Count(self.tokens),
             Field::Gpus => Value::Count(self.gpus),
             Field::Gpu => Value::Choice(position(ACCELERATORS, self.gpu)),
-            Field::Tflops => Value::Real(self.achieved().tflops()),
+            Field::Tflops => Value::Real(match self.rate {
+                // As given: a detour by FLOP/s would change the last digit.
+                Rate::Tflops(tflops) => tflops,
+                Rate::MfuPercent(_) => self.achieved().tflops(),
+            }),
             Field::Mfu => Value::Real(self.mfu_percent()),
             Field::Precision => Value::Choice(self.precision.index()),
             Field::Gradients => Value::Choice(self.gradients.index()),

@@ -1,0 +1,148 @@
+//! What several test files share.
+#![allow(dead_code)] // Each file uses its part of it.
+
+use petaday::link::{self, HOLDS};
+use petaday::scenario::{Field, Kind, PRESETS, Scenario, Value};
+use proptest::prelude::*;
+use proptest::sample::select;
+
+/// A field's valid value: round ones, odd ones, and both ends of its range.
+pub fn value(field: Field) -> BoxedStrategy<Value> {
+    match field.kind() {
+        Kind::Choice(options) => (0..options.len()).prop_map(Value::Choice).boxed(),
+        Kind::Number(number) => {
+            let (min, max, whole) = (number.min, number.max, number.whole);
+            let spread = (min.ln()..=max.ln()).prop_map(|log: f64| log.exp());
+            prop_oneof![1 => Just(min), 1 => Just(max), 8 => spread]
+                .prop_map(move |value| {
+                    let value = value.clamp(min, max);
+                    if whole {
+                        Value::Count(value as u64)
+                    } else {
+                        Value::Real(value)
+                    }
+                })
+                .boxed()
+        }
+    }
+}
+
+/// Any scenario: a preset, and of every field its own value or another valid one.
+pub fn scenario() -> impl Strategy<Value = Scenario> {
+    let changes = Field::ALL.map(|field| proptest::option::weighted(0.5, value(field)));
+    // Hidden size, heads and tensor-parallel degree are valid only together: built up as products.
+    let shape = (0..5u32, 1..=32u64, 1..=64u64, 1..=64u64);
+    let held = prop::array::uniform5(any::<bool>());
+    (0..PRESETS.len(), changes, shape, held).prop_map(
+        |(preset, changes, (power, degree, heads, width), held)| {
+            let degree = degree.min(1 << power);
+            let heads = (degree * heads).min(1_024 / degree * degree);
+            let hidden = heads * width.min(131_072 / heads);
+            let mut changes: Vec<_> = Field::ALL
+                .into_iter()
+                .zip(changes)
+                .filter_map(|(field, value)| Some((field, value?)))
+                .filter(|(field, _)| {
+                    !matches!(field, Field::Hidden | Field::Heads | Field::TensorParallel)
+                })
+                .collect();
+            changes.extend([
+                (Field::Hidden, Value::Count(hidden)),
+                (Field::Heads, Value::Count(heads)),
+                (Field::TensorParallel, Value::Count(degree)),
+            ]);
+            let scenario = PRESETS[preset].scenario.with_all(&changes).unwrap();
+            let mut holding = scenario.held();
+            for ((_, hold), held) in HOLDS.iter().zip(held) {
+                *hold(&mut holding) = held;
+            }
+            scenario.holding(holding)
+        },
+    )
+}
+
+/// Text that a link may be made of: anything, and what looks like a link.
+pub fn link_like() -> impl Strategy<Value = String> {
+    let key = prop_oneof![
+        select(Field::ALL.to_vec()).prop_map(|field| field.key().to_owned()),
+        select(vec!["v", "preset", "hold", "embed", "", "params "]).prop_map(str::to_owned),
+        any::<String>(),
+    ];
+    let text = prop_oneof![
+        select(vec![
+            "",
+            "0",
+            "-1",
+            "NaN",
+            "inf",
+            "1e400",
+            "-1e-400",
+            "7B",
+            "1e99999999999999999999",
+            "1e-9",
+            "k",
+            "1,5",
+            "99999999999999999999999999999999999999999",
+            "%",
+            "%zz",
+            "%00",
+            "%f0%28",
+            "+",
+            "🦀",
+            "fp32",
+            "none",
+            "1e",
+            "_",
+            ".",
+            "16_",
+            "−3",
+            "0x10",
+            "article",
+            "compute.days",
+            "1e25",
+            "18446744073709551616",
+        ])
+        .prop_map(str::to_owned),
+        any::<String>(),
+        any::<f64>().prop_map(|number| number.to_string()),
+        any::<u128>().prop_map(|number| number.to_string()),
+    ];
+    let pairs = prop::collection::vec((key, text), 0..8).prop_map(|pairs| {
+        let pairs: Vec<_> = pairs
+            .iter()
+            .map(|(key, text)| format!("{key}={text}"))
+            .collect();
+        pairs.join("&")
+    });
+    let lead = select(vec![
+        "",
+        "?",
+        "#",
+        "#?",
+        "https://example.org/a/?",
+        "file:///x.html#",
+        "??",
+        "&",
+    ]);
+    (lead, pairs).prop_map(|(lead, pairs)| format!("{lead}{pairs}"))
+}
+
+/// A valid link with some of its bytes changed, lost or doubled.
+pub fn mutated_link() -> impl Strategy<Value = String> {
+    let cut = (any::<prop::sample::Index>(), any::<u8>(), 0..3u8);
+    (scenario(), prop::collection::vec(cut, 1..6)).prop_map(|(scenario, cuts)| {
+        let mut bytes = link::query(&scenario).into_bytes();
+        for (index, byte, kind) in cuts {
+            if bytes.is_empty() {
+                break;
+            }
+            let at = index.index(bytes.len());
+            match kind {
+                0 => bytes[at] = byte,
+                1 => drop(bytes.remove(at)),
+                _ => bytes.insert(at, byte),
+            }
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
