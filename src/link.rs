@@ -91,7 +91,7 @@ impl fmt::Display for Notice {
                 write!(
                     f,
                     "{invalid}; for {} the preset’s value is used",
-                    field.label().to_lowercase()
+                    field.label().to_ascii_lowercase()
                 )
             }
         }

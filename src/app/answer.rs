@@ -1,6 +1,7 @@
 //! The answer: verdict, figures, and what a link got wrong.
 
 use super::explanation::ExplanationPanel;
+use super::live::{flag, maybe, text};
 use super::memory::Notes;
 use super::page::Page;
 use crate::estimate::{Figure, gigabytes};
@@ -20,12 +21,12 @@ pub(super) fn Answer(page: Page) -> impl IntoView {
             <button
                 type="button"
                 class="figure"
-                aria-expanded=move || if open() { "true" } else { "false" }
+                aria-expanded=text(open)
                 title="Show how this arises"
                 on:click=move |_| page.toggle(figure)
             >
                 <span class="label">{label}</span>
-                <span class="value" id=id>{move || value(page)} <small>" " {unit}</small></span>
+                <span class="value" id=id>{text(move || value(page))} <small>" " {unit}</small></span>
             </button>
         }
     };
@@ -40,7 +41,7 @@ pub(super) fn Answer(page: Page) -> impl IntoView {
             <div class="figure">
                 <span class="label">"Memory per GPU"</span>
                 <span class="value" id="figure-memory">
-                    {move || gigabytes(page.estimate.get().memory.total())} <small>" GB"</small>
+                    {text(move || gigabytes(page.estimate.get().memory.total()))} <small>" GB"</small>
                 </span>
             </div>
         </div>
@@ -54,18 +55,18 @@ pub(super) fn Answer(page: Page) -> impl IntoView {
 
 #[component]
 fn Verdict(page: Page) -> impl IntoView {
-    let fits = move || page.estimate.get().fits();
-    let word = move || if fits() { "Fits." } else { "Does not fit." };
-    let reason = move || page.estimate.get().reason(&page.scenario.get());
+    let fits = flag(move || page.estimate.get().fits());
+    let word = text(move || if fits.get() { "Fits." } else { "Does not fit." });
+    let reason = text(move || page.estimate.get().reason(&page.scenario.get()));
     // Spoken when a change is complete, not at every step of a drag.
-    let spoken = move || {
+    let spoken = text(move || {
         page.settled.track();
-        untrack(|| format!("{} {}", word(), reason()))
-    };
+        untrack(|| format!("{} {}", word.get(), reason.get()))
+    });
     view! {
         <p class="verdict" id="verdict" class:fits=fits>
             <strong>{word}</strong> " " {reason}
-            <span class="last-good">{move || page.is_stale().then_some(" Last good answer: an input is not valid.")}</span>
+            <span class="last-good">{maybe(move || page.is_stale().then_some(" Last good answer: an input is not valid."))}</span>
         </p>
         <p class="hidden" role="status">{spoken}</p>
     }
@@ -74,17 +75,17 @@ fn Verdict(page: Page) -> impl IntoView {
 /// The verdict again, at the foot of a small screen.
 #[component]
 pub(super) fn Foot(page: Page) -> impl IntoView {
-    let fits = move || page.estimate.get().fits();
+    let fits = flag(move || page.estimate.get().fits());
     view! {
         <div class="foot" class:fits=fits aria-hidden="true">
-            <strong>{move || if fits() { "Fits" } else { "Does not fit" }}</strong>
+            <strong>{text(move || if fits.get() { "Fits" } else { "Does not fit" })}</strong>
             <span>
-                {move || {
+                {text(move || {
                     let estimate = page.estimate.get();
                     format!("{} of {} GB", gigabytes(estimate.memory.total()), gigabytes(estimate.capacity))
-                }}
+                })}
             </span>
-            <span class="aside">{move || significant(page.estimate.get().compute.pf_days, 3)} " PF-days"</span>
+            <span class="aside">{text(move || significant(page.estimate.get().compute.pf_days, 3))} " PF-days"</span>
         </div>
     }
 }

@@ -1,5 +1,6 @@
 //! Rows of controls: a label, a slider or options, and a text field that never disagrees with the slider.
 
+use super::live::{flag, maybe, text};
 use super::page::Page;
 use crate::form::Entry;
 use crate::scenario::{Field, Kind, PRESETS, Preset, Value};
@@ -30,9 +31,9 @@ pub(super) fn TextField(
             spellcheck="false"
             id=id
             aria-label=name
-            aria-invalid=move || invalid().then_some("true")
-            aria-describedby=move || invalid().then(|| error_id.clone())
-            prop:value=move || page.text(entry)
+            aria-invalid=maybe(move || invalid().then_some(true))
+            aria-describedby=maybe(move || invalid().then(|| error_id.clone()))
+            prop:value=text(move || page.text(entry))
             value=page.text(entry)
             on:input=move |event| page.edit(entry, &event_target_value(&event))
             on:change=move |_| page.leave(entry)
@@ -44,7 +45,7 @@ pub(super) fn TextField(
 /// The message under a field that was filled in wrong. It is always there, so that a screen reader hears it come.
 #[component]
 pub(super) fn ErrorText(page: Page, entry: Entry, #[prop(into)] id: String) -> impl IntoView {
-    view! { <p class="error" id=id aria-live="polite">{move || page.error(entry)}</p> }
+    view! { <p class="error" id=id aria-live="polite">{maybe(move || page.error(entry))}</p> }
 }
 
 /// A number: label, slider, text field.
@@ -71,17 +72,17 @@ pub(super) fn NumberRow(page: Page, field: Field) -> impl IntoView {
                 type="range"
                 id=format!("slider-{key}")
                 aria-label=format!("{}, slider", field.label())
-                aria-valuetext=move || format!("{} {}", field.display(page.scenario.get().value(field)), field.label())
+                aria-valuetext=text(move || format!("{} {}", field.display(page.scenario.get().value(field)), field.label()))
                 min="0"
                 step="1"
-                max=last
-                style:--filled=move || format!("{:.1}%", filled())
+                max=text(last)
+                style:--filled=text(move || format!("{:.1}%", filled()))
                 value=position()
-                prop:value=move || {
+                prop:value=text(move || {
                     // The browser clamps the value to `max`, so `max` has to be set first.
                     last();
-                    position().to_string()
-                }
+                    position()
+                })
                 on:input=drag
                 on:change=move |_| page.settle()
             />
@@ -107,14 +108,14 @@ pub(super) fn ChoiceRow(page: Page, field: Field) -> impl IntoView {
         .into_iter()
         .enumerate()
         .map(|(index, (option, label))| {
-            let chosen = move || page.scenario.get().value(field) == Value::Choice(index);
+            let chosen = flag(move || page.scenario.get().value(field) == Value::Choice(index));
             view! {
                 <label>
                     <input
                         type="radio"
                         name=key
                         value=option
-                        checked=chosen()
+                        checked=chosen.get_untracked()
                         prop:checked=chosen
                         on:change=move |_| page.choose(field, Value::Choice(index))
                     />
@@ -150,14 +151,14 @@ pub(super) fn Select(
     #[prop(into)] id: String,
     #[prop(optional, into)] name: Option<String>,
 ) -> impl IntoView {
-    let chosen = move || field.key_of(page.scenario.get().value(field));
+    let chosen = text(move || field.key_of(page.scenario.get().value(field)));
     let choose = move |event| {
         if let Ok(value) = field.parse(&event_target_value(&event)) {
             page.choose(field, value);
         }
     };
     let options = options(field).into_iter().map(|(option, label)| {
-        view! { <option value=option selected=move || chosen() == option>{label}</option> }
+        view! { <option value=option selected=flag(move || *chosen.read() == *option)>{label}</option> }
     });
     view! {
         <select id=id aria-label=name on:change=choose prop:value=chosen>{options.collect_view()}</select>
@@ -167,16 +168,17 @@ pub(super) fn Select(
 /// Scenarios to start from.
 #[component]
 pub(super) fn PresetPicker(page: Page) -> impl IntoView {
-    let chosen = move || page.scenario.get().preset();
+    let chosen = text(move || page.scenario.get().preset());
     let choose = move |event| {
         if let Some(preset) = Preset::find(&event_target_value(&event)) {
             page.replace(preset.scenario);
         }
     };
-    let changed =
-        move || Preset::find(chosen()).is_some_and(|preset| preset.scenario != page.scenario.get());
+    let changed = move || {
+        Preset::find(&chosen.read()).is_some_and(|preset| preset.scenario != page.scenario.get())
+    };
     let options = PRESETS.iter().map(|preset| {
-        view! { <option value=preset.id selected=move || chosen() == preset.id>{preset.name}</option> }
+        view! { <option value=preset.id selected=flag(move || *chosen.read() == *preset.id)>{preset.name}</option> }
     });
     view! {
         <select id="preset" class="quiet" aria-label="Preset" on:change=choose prop:value=chosen>
@@ -186,7 +188,7 @@ pub(super) fn PresetPicker(page: Page) -> impl IntoView {
             id="reset"
             class="quiet"
             type="button"
-            disabled=move || !changed()
+            disabled=flag(move || !changed())
             title="Back to the preset"
             on:click=move |_| {
                 if let Some(preset) = Preset::find(page.scenario.get_untracked().preset()) {

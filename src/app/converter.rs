@@ -1,6 +1,7 @@
 //! The converter: every quantity can be edited, what is held is marked and can be chosen.
 
 use super::controls::{ErrorText, TextField};
+use super::live::{flag, text};
 use super::page::Page;
 use crate::compute::Quantity;
 use crate::form::Entry;
@@ -14,9 +15,9 @@ use leptos::prelude::*;
 pub(super) fn Converter(page: Page) -> impl IntoView {
     let quantity = |quantity: Quantity, hold: Option<&'static str>| {
         let id = quantity.key();
-        view! { <Cell page=page entry=Entry::Quantity(quantity) id=id label=move || quantity.label().to_owned() hold=hold/> }
+        view! { <Cell page=page entry=Entry::Quantity(quantity) id=id label=text(move || quantity.label()) hold=hold/> }
     };
-    let mfu = move || {
+    let mfu = text(move || {
         let scenario = page.scenario.get();
         let arithmetic = scenario.precision().arithmetic();
         format!(
@@ -24,7 +25,7 @@ pub(super) fn Converter(page: Page) -> impl IntoView {
             units::editable(scenario.peak().tflops(), 5),
             scenario.gpu().peak_name(arithmetic)
         )
-    };
+    });
     view! {
         <section class="convert" aria-labelledby="convert-heading">
             <h2 id="convert-heading">"Convert " <small>"edit any; the dashed ones are held, the rest follows"</small></h2>
@@ -33,9 +34,9 @@ pub(super) fn Converter(page: Page) -> impl IntoView {
                 {quantity(Quantity::PfDays, None)}
                 {quantity(Quantity::GpuHours, None)}
                 {quantity(Quantity::Days, Some("days"))}
-                <Cell page=page entry=Entry::Field(Field::Tokens) id="tokens" label=|| "Tokens".to_owned() hold=Some("tokens")/>
-                <Cell page=page entry=Entry::Field(Field::Gpus) id="gpus" label=|| "GPUs".to_owned() hold=Some("gpus")/>
-                <Cell page=page entry=Entry::Field(Field::Tflops) id="tflops" label=|| "TFLOP/s each".to_owned() hold=Some("tflops")/>
+                <Cell page=page entry=Entry::Field(Field::Tokens) id="tokens" label=text(|| "Tokens") hold=Some("tokens")/>
+                <Cell page=page entry=Entry::Field(Field::Gpus) id="gpus" label=text(|| "GPUs") hold=Some("gpus")/>
+                <Cell page=page entry=Entry::Field(Field::Tflops) id="tflops" label=text(|| "TFLOP/s each") hold=Some("tflops")/>
                 <Cell page=page entry=Entry::Field(Field::Mfu) id="mfu" label=mfu hold=None/>
             </div>
         </section>
@@ -44,14 +45,14 @@ pub(super) fn Converter(page: Page) -> impl IntoView {
 
 /// One quantity: label, text field, and whether it is held.
 #[component]
-fn Cell<L: Fn() -> String + Send + Sync + 'static>(
+fn Cell(
     page: Page,
     entry: Entry,
     id: &'static str,
-    label: L,
+    label: Signal<String>,
     hold: Option<&'static str>,
 ) -> impl IntoView {
-    let held = move || hold.is_some_and(|name| is_held(page, name));
+    let held = flag(move || hold.is_some_and(|name| is_held(page, name)));
     view! {
         <div class="cell" class:held=held>
             <label for=format!("convert-{id}")>{label}</label>
@@ -65,7 +66,7 @@ fn Cell<L: Fn() -> String + Send + Sync + 'static>(
 /// Holds a quantity, or lets it follow.
 #[component]
 fn Hold(page: Page, name: &'static str) -> impl IntoView {
-    let held = move || is_held(page, name);
+    let held = flag(move || is_held(page, name));
     let toggle = move |_| {
         let scenario = page.scenario.get_untracked();
         let mut held = scenario.held();
@@ -77,7 +78,7 @@ fn Hold(page: Page, name: &'static str) -> impl IntoView {
     };
     view! {
         <label class="hold">
-            <input type="checkbox" id=format!("hold-{name}") checked=held() prop:checked=held on:change=toggle/>
+            <input type="checkbox" id=format!("hold-{name}") checked=held.get_untracked() prop:checked=held on:change=toggle/>
             " hold" <span class="hidden">{format!(" {name}")}</span>
         </label>
     }

@@ -1,6 +1,7 @@
 //! Memory on each GPU: the chart, its table twin, what would help, and where the rule misleads.
 
 use super::explanation::ExplanationPanel;
+use super::live::{flag, maybe, text};
 use super::page::Page;
 use crate::advice::{self, Change, Note};
 use crate::chart::{MemoryBar, memory_bar};
@@ -47,26 +48,26 @@ fn Bar(page: Page) -> impl IntoView {
                 type="button"
                 class="segment"
                 data-part=part.key()
-                aria-label=name
-                aria-pressed=move || if pressed() { "true" } else { "false" }
-                style:left=move || percent(at(|segment| segment.left))
-                style:width=move || percent(at(|segment| segment.width))
+                aria-label=text(name)
+                aria-pressed=text(pressed)
+                style:left=text(move || percent(at(|segment| segment.left)))
+                style:width=text(move || percent(at(|segment| segment.width)))
                 on:click=move |_| page.toggle(Figure::Memory(part))
             >
-                <span class="over" style:width=move || percent(at(|segment| segment.overflow))></span>
-                <span class="text"><span class="name">{part.label()} " "</span>{move || gigabytes(bytes())}</span>
+                <span class="over" style:width=text(move || percent(at(|segment| segment.overflow)))></span>
+                <span class="text"><span class="name">{part.label()} " "</span>{text(move || gigabytes(bytes()))}</span>
             </button>
         }
     };
-    let capacity = move || percent(bar.read().capacity);
-    let label = move || {
+    let capacity = text(move || percent(bar.read().capacity));
+    let label = text(move || {
         let scenario = page.scenario.get();
         format!(
             "{}: {} GB usable",
             scenario.gpu().short,
             gigabytes(scenario.gpu().usable)
         )
-    };
+    });
     view! {
         <div class="bar" id="memory-chart" role="group" aria-label="Memory by part; the table below has the same figures">
             <p class="capacity-label" style:--at=capacity>{label}</p>
@@ -108,7 +109,7 @@ fn Table(page: Page) -> impl IntoView {
         let figure = Figure::Memory(part);
         let bytes = move || page.estimate.get().memory.of(part);
         let total = move || page.estimate.get().memory.total();
-        let how = move || how(page, part);
+        let how = text(move || how(page, part));
         let open = move || page.explained.get() == Some(figure);
         view! {
             <tr data-part=part.key()>
@@ -116,7 +117,7 @@ fn Table(page: Page) -> impl IntoView {
                     <button
                         type="button"
                         class="part"
-                        aria-expanded=move || if open() { "true" } else { "false" }
+                        aria-expanded=text(open)
                         aria-controls=format!("explain-{}", part.key())
                         on:click=move |_| page.toggle(figure)
                     >
@@ -125,11 +126,11 @@ fn Table(page: Page) -> impl IntoView {
                     </button>
                 </th>
                 <td class="how">{how}</td>
-                <td>{move || decimal(bytes().gb(), 2)}</td>
-                <td>{move || decimal(bytes().gib(), 2)}</td>
-                <td>{move || share(bytes(), total())}</td>
+                <td>{text(move || decimal(bytes().gb(), 2))}</td>
+                <td>{text(move || decimal(bytes().gib(), 2))}</td>
+                <td>{text(move || share(bytes(), total()))}</td>
             </tr>
-            <tr class="explain" id=format!("explain-{}", part.key()) hidden=move || !open()>
+            <tr class="explain" id=format!("explain-{}", part.key()) hidden=flag(move || !open())>
                 <td colspan="5">
                     <Show when=open>
                         <ExplanationPanel page=page figure=figure/>
@@ -156,8 +157,8 @@ fn Table(page: Page) -> impl IntoView {
                 <tr class="total">
                     <th scope="row">"Total"</th>
                     <td class="how"></td>
-                    <td>{move || decimal(total().gb(), 2)}</td>
-                    <td>{move || decimal(total().gib(), 2)}</td>
+                    <td>{text(move || decimal(total().gb(), 2))}</td>
+                    <td>{text(move || decimal(total().gib(), 2))}</td>
                     <td>"100"</td>
                 </tr>
             </tfoot>
@@ -234,8 +235,8 @@ pub(super) fn Notes(page: Page, about: fn(Figure) -> bool) -> impl IntoView {
         <For each=shown key=|(key, _)| *key let((key, at))>
             <aside class="note" data-note=key data-part=part_of(at)>
                 <details>
-                    <summary>{move || read(key, |note| note.text.clone())} " " <span class="link">"Why"</span></summary>
-                    <p>{move || read(key, |note| note.why.clone())}</p>
+                    <summary>{maybe(move || read(key, |note| note.text.clone()))} " " <span class="link">"Why"</span></summary>
+                    <p>{maybe(move || read(key, |note| note.why.clone()))}</p>
                 </details>
             </aside>
         </For>

@@ -9,6 +9,7 @@ mod browser;
 mod controls;
 mod converter;
 mod explanation;
+mod live;
 mod memory;
 mod page;
 mod question;
@@ -21,6 +22,7 @@ pub use page::{Home, Page};
 use answer::{Answer, Foot, Notices};
 use controls::{ChoiceRow, NumberRow, PresetPicker, SelectRow};
 use converter::Converter;
+use live::{flag, maybe, text};
 use memory::MemorySection;
 use question::Question;
 use share::{EmbedFoot, Header};
@@ -70,7 +72,7 @@ pub fn App(
                     {[Field::Parameters, Field::Tokens, Field::Gpus]
                         .map(|field| view! { <NumberRow page=page field=field/> })}
                 </section>
-                <div id="answer" class="answer" class:stale=move || page.is_stale()>
+                <div id="answer" class="answer" class:stale=flag(move || page.is_stale())>
                     <Answer page=page/>
                     <MemorySection page=page/>
                 </div>
@@ -112,7 +114,7 @@ fn MoreControls(page: Page) -> impl IntoView {
                 <summary>
                     "Parallelism"
                     <span class="aside">
-                        {move || format!("tensor parallel {}", page.scenario.get().tensor_parallel())}
+                        {text(move || format!("tensor parallel {}", page.scenario.get().tensor_parallel()))}
                     </span>
                 </summary>
                 {numbers(&[Field::TensorParallel])}
@@ -121,20 +123,20 @@ fn MoreControls(page: Page) -> impl IntoView {
                 <summary>
                     "Gradients"
                     <span class="aside">
-                        {move || {
+                        {text(move || {
                             let scenario = page.scenario.get();
                             format!("{} bytes each", scenario.gradients().bytes(scenario.precision()))
-                        }}
+                        })}
                     </span>
                 </summary>
                 <ChoiceRow page=page field=Field::Gradients/>
             </details>
             <p class="aside source">
-                {move || {
+                {maybe(move || {
                     let id = page.scenario.get().preset();
                     let preset = PRESETS.iter().find(|preset| preset.id == id);
                     preset.map(|preset| format!("Preset: {}.", preset.source))
-                }}
+                })}
             </p>
         </div>
     }

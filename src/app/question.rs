@@ -1,6 +1,7 @@
 //! The question as a sentence, its main inputs edited in place.
 
 use super::controls::{Select, TextField};
+use super::live::{flag, text};
 use super::page::Page;
 use crate::estimate::Estimate;
 use crate::form::Entry;
@@ -22,17 +23,17 @@ pub(super) fn Question(page: Page) -> impl IntoView {
             />
         }
     };
-    let share = move || {
+    let share = text(move || {
         let scenario = page.scenario.get();
         let peak = scenario.gpu().peak_name(scenario.precision().arithmetic());
         format!(
             "{}% of the {peak} peak",
             units::significant(scenario.mfu_percent(), 2)
         )
-    };
-    let impossible = move || page.scenario.get().mfu_percent() > 100.0;
+    });
+    let impossible = flag(move || page.scenario.get().mfu_percent() > 100.0);
     view! {
-        <h1 class="hidden">{move || Estimate::question(&page.scenario.get())}</h1>
+        <h1 class="hidden">{text(move || Estimate::question(&page.scenario.get()))}</h1>
         <div class="sentence" id="sentence" role="group" aria-label="The question, editable">
             "Train " {part(Field::Parameters)} " parameters on " {part(Field::Tokens)} " tokens with "
             <span class="together">

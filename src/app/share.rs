@@ -2,6 +2,7 @@
 
 use super::address;
 use super::browser;
+use super::live::{self, text};
 use super::page::Page;
 use leptos::html;
 use leptos::prelude::*;
@@ -44,7 +45,7 @@ fn ThemeButton() -> impl IntoView {
     };
     view! {
         <button type="button" id="theme" title="Switch between light and dark" on:click=toggle>
-            {move || if dark.get() { "Light" } else { "Dark" }}
+            {text(move || if dark.get() { "Light" } else { "Dark" })}
         </button>
     }
 }
@@ -54,20 +55,20 @@ fn ShareDialog(page: Page, dialog: NodeRef<html::Dialog>) -> impl IntoView {
     view! {
         <Dialog dialog=dialog id="share-dialog" title="Share">
             <p>"This link opens exactly this configuration, now and in ten years."</p>
-            <Copied id="share-link" name="Link" text=move || address::share_link(page)/>
+            <Copied id="share-link" name="Link" text=text(move || address::share_link(page))/>
         </Dialog>
     }
 }
 
 #[component]
 fn EmbedDialog(page: Page, dialog: NodeRef<html::Dialog>) -> impl IntoView {
-    let snippet = move || {
+    let snippet = text(move || {
         let address = address::embed_link(page).replace('&', "&amp;");
         format!(
             "<iframe src=\"{address}\" title=\"petaday: what it takes to train a transformer\" loading=\"lazy\" \
              width=\"100%\" height=\"720\" style=\"border:0\"></iframe>"
         )
-    };
+    });
     view! {
         <Dialog dialog=dialog id="embed-dialog" title="Embed">
             <p>
@@ -100,18 +101,14 @@ fn Dialog(
 
 /// Text to take away: in a field, so that it is there where copying is forbidden.
 #[component]
-fn Copied<T: Fn() -> String + Copy + Send + Sync + 'static>(
-    id: &'static str,
-    name: &'static str,
-    text: T,
-) -> impl IntoView {
+fn Copied(id: &'static str, name: &'static str, text: Signal<String>) -> impl IntoView {
     let field = NodeRef::<html::Input>::new();
     let (copied, set_copied) = signal(false);
-    let copy = move |_| browser::copy(untrack(text), field.get_untracked(), set_copied);
+    let copy = move |_| browser::copy(text.get_untracked(), field.get_untracked(), set_copied);
     view! {
         <div class="copied">
             <input node_ref=field type="text" readonly id=id aria-label=name prop:value=text value=""/>
-            <button type="button" on:click=copy>{move || if copied.get() { "Copied" } else { "Copy" }}</button>
+            <button type="button" on:click=copy>{live::text(move || if copied.get() { "Copied" } else { "Copy" })}</button>
         </div>
     }
 }
@@ -119,7 +116,7 @@ fn Copied<T: Fn() -> String + Copy + Send + Sync + 'static>(
 /// The way from an embed to the full page. A sandbox may forbid new tabs, so the address is there to copy too.
 #[component]
 pub(super) fn EmbedFoot(page: Page) -> impl IntoView {
-    let link = move || address::share_link(page);
+    let link = text(move || address::share_link(page));
     view! {
         <footer class="embed-foot">
             <a id="open-full" href=link target="_blank" rel="noopener">"Open full calculator"</a>

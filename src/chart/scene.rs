@@ -102,6 +102,23 @@ impl DrawingBackend for SceneBackend {
         Ok(())
     }
 
+    // Shapes that no chart here is made of. The defaults rasterise them, in code that every reader would load.
+    fn draw_circle<S: BackendStyle>(&mut self, _: BackendCoord, _: u32, _: &S, _: bool) -> Drawn {
+        Ok(())
+    }
+
+    fn fill_polygon<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(
+        &mut self,
+        _: I,
+        _: &S,
+    ) -> Drawn {
+        Ok(())
+    }
+
+    fn blit_bitmap(&mut self, _: BackendCoord, _: (u32, u32), _: &[u8]) -> Drawn {
+        Ok(())
+    }
+
     fn draw_text<S: BackendTextStyle>(&mut self, text: &str, _: &S, at: BackendCoord) -> Drawn {
         self.shapes.borrow_mut().push(Shape::Label {
             at,

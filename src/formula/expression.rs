@@ -2,7 +2,6 @@
 
 use super::{Number, Symbol};
 use crate::units;
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::ops::{Add, Div, Mul};
 
@@ -80,11 +79,13 @@ impl Expression {
 
     /// The letters in it with their values, each once, in alphabetical order.
     pub fn symbols(&self) -> Vec<(&'static Symbol, f64)> {
-        let mut found = BTreeMap::new();
+        let mut found: Vec<(&'static Symbol, f64)> = Vec::new();
         self.visit(&mut |symbol, value| {
-            found.insert(symbol.sign, (symbol, value));
+            if let Err(place) = found.binary_search_by_key(&symbol.sign, |(known, _)| known.sign) {
+                found.insert(place, (symbol, value));
+            }
         });
-        found.into_values().collect()
+        found
     }
 
     fn visit(&self, see: &mut impl FnMut(&'static Symbol, f64)) {

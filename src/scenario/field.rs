@@ -320,7 +320,10 @@ impl Field {
             _ => false,
         };
         if admitted {
-            Ok(value)
+            Ok(match value {
+                Value::Real(real) => Value::Real(number::rounded(real)),
+                other => other,
+            })
         } else {
             Err(Invalid::OutOfRange(self, self.key_of(value)))
         }

@@ -382,7 +382,7 @@ impl fmt::Display for Invalid {
                 whole,
             } => {
                 let [below, above] = nearest_divisors(*value, *whole);
-                let (divisor, of) = (divisor.label(), of.label().to_lowercase());
+                let (divisor, of) = (divisor.label(), of.label().to_ascii_lowercase());
                 write!(
                     f,
                     "{divisor} = {value} does not divide {of} = {whole}; nearest that do: {below}"

@@ -66,16 +66,42 @@ pub(super) fn real(text: &str, unit: &str) -> Result<f64, Malformed> {
         exponent,
         multiplier,
     } = take_apart(text, 1_000, unit)?;
-    let digits = if digits.is_empty() { "0" } else { &digits };
-    // The standard parser rounds correctly whatever the number of digits.
-    let plain: f64 = format!("{digits}e{exponent}")
-        .parse()
-        .map_err(|_| Malformed::NotANumber)?;
-    let value = plain * multiplier as f64;
+    let value = scaled(&digits, exponent + i64::from(multiplier.ilog10()));
     match (value.is_finite(), negative && value != 0.0) {
         (false, _) => Err(Malformed::TooLarge),
         (true, true) => Err(Malformed::Negative),
         (true, false) => Ok(value),
+    }
+}
+
+/// A real number to [`DIGITS`] digits, which is what fields keep: it is printed and read back unchanged.
+pub(super) fn rounded(value: f64) -> f64 {
+    // What is finite prints as digits.
+    real(&format!("{value:.*e}", DIGITS - 1), "").unwrap_or(value)
+}
+
+/// Significant digits of a real number: as many as an `f64` always keeps.
+const DIGITS: usize = 15;
+
+/// `digits` × 10^`exponent`, the digits rounded to [`DIGITS`]. Correctly rounded where a power of ten within 10^±22
+/// scales them, because both factors are exact then (Clinger 1990); the standard parser's tables for all others are
+/// 10 kB of the page.
+fn scaled(digits: &str, exponent: i64) -> f64 {
+    let kept = digits.len().min(DIGITS);
+    let mut mantissa: u64 = digits[..kept].parse().unwrap_or(0);
+    if digits
+        .as_bytes()
+        .get(kept)
+        .is_some_and(|next| *next >= b'5')
+    {
+        mantissa += 1;
+    }
+    let exponent = exponent + (digits.len() - kept) as i64;
+    let power = 10f64.powi(exponent.unsigned_abs().min(400) as i32);
+    match mantissa {
+        0 => 0.0,
+        _ if exponent < 0 => mantissa as f64 / power,
+        _ => mantissa as f64 * power,
     }
 }
 
