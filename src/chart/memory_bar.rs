@@ -1,13 +1,18 @@
 //! Memory on each GPU as one stacked bar against the GPU's capacity.
 
-use super::scene::{SceneBackend, Shape, Shapes, plain_text};
+use super::scene::{SceneBackend, Shape};
 use crate::estimate::Estimate;
 use crate::memory::Part;
+use crate::units;
+use plotters::coord::ranged1d::Ranged;
+use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 
 /// The bar is drawn this wide; geometry is handed out in percent of it, so that it fits any page.
 const WIDTH: i32 = 100_000;
-const HEIGHT: u32 = 100;
+const HEIGHT: i32 = 100;
+/// At most this many labels on the axis.
+const TICKS: usize = 5;
 
 /// The bar's geometry, in percent of its width.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,28 +51,14 @@ pub struct Tick {
 pub fn memory_bar(estimate: &Estimate) -> MemoryBar {
     let (total, capacity) = (estimate.memory.total().gb(), estimate.capacity.gb());
     // Both ends are always in view: what overflows is shown, and so is what is free.
-    let longest = total.max(capacity);
-    let (area, shapes) = SceneBackend::area((WIDTH as u32, HEIGHT));
-    // The backend cannot fail, and ranges are positive and finite.
-    let drawn = draw(&area, &shapes, estimate, longest, capacity);
-    drawn.unwrap_or(MemoryBar {
-        segments: Vec::new(),
-        capacity: 0.0,
-        ticks: Vec::new(),
-    })
-}
-
-fn draw(
-    area: &DrawingArea<SceneBackend, plotters::coord::Shift>,
-    shapes: &Shapes,
-    estimate: &Estimate,
-    longest: f64,
-    capacity: f64,
-) -> Option<MemoryBar> {
-    let mut chart = ChartBuilder::on(area)
-        .x_label_area_size(20)
-        .build_cartesian_2d(0.0..longest, 0.0..1.0)
-        .ok()?;
+    let gb = RangedCoordf64::from(0.0..total.max(capacity));
+    let values = gb.key_points(TICKS);
+    let (area, shapes) = SceneBackend::area((WIDTH as u32, HEIGHT as u32));
+    let area = area.apply_coord_spec(Cartesian2d::<RangedCoordf64, RangedCoordf64>::new(
+        gb,
+        0.0..1.0,
+        (0..WIDTH, 0..HEIGHT),
+    ));
 
     let mut edge = 0.0;
     let bars = Part::ALL.map(|part| {
@@ -75,51 +66,39 @@ fn draw(
         edge += estimate.memory.of(part).gb();
         Rectangle::new([(from, 0.0), (edge, 1.0)], BLACK.filled())
     });
-    chart.draw_series(bars).ok()?;
-    let rectangles = take(shapes);
+    let marks = std::iter::once(&capacity)
+        .chain(&values)
+        .map(|at| PathElement::new([(*at, 0.0), (*at, 1.0)], BLACK));
+    // The backend cannot fail: what is drawn arrives, in order.
+    for bar in &bars {
+        let _ = area.draw(bar);
+    }
+    for mark in marks {
+        let _ = area.draw(&mark);
+    }
 
-    chart
-        .draw_series([PathElement::new(
-            vec![(capacity, 0.0), (capacity, 1.0)],
-            BLACK,
-        )])
-        .ok()?;
-    let line = take(shapes).into_iter().find_map(|shape| match shape {
+    let shapes = shapes.borrow();
+    let mut lines = shapes.iter().filter_map(|shape| match shape {
         Shape::Line { from, .. } => Some(percent(from.0)),
-        _ => None,
-    })?;
-
-    chart
-        .configure_mesh()
-        .disable_mesh()
-        .disable_y_axis()
-        .x_labels(5)
-        .x_label_style(plain_text())
-        .x_label_formatter(&|gb| crate::units::editable(*gb, 4))
-        .draw()
-        .ok()?;
-    let ticks = take(shapes).into_iter().filter_map(|shape| match shape {
-        Shape::Label { at, text } => Some(Tick {
-            at: percent(at.0),
-            text,
-        }),
-        _ => None,
+        Shape::Rectangle { .. } => None,
     });
-
-    let segments = rectangles
-        .into_iter()
-        .zip(Part::ALL)
-        .filter_map(|(shape, part)| match shape {
-            Shape::Rectangle { left, right } => {
-                Some(segment(part, percent(left), percent(right), line))
-            }
-            _ => None,
-        });
-    Some(MemoryBar {
-        segments: segments.collect(),
-        capacity: line,
+    let capacity = lines.next().unwrap_or_default();
+    let ticks = lines.zip(values).map(|(at, gb)| Tick {
+        at,
+        text: units::editable(gb, 4),
+    });
+    let rectangles = shapes.iter().filter_map(|shape| match shape {
+        Shape::Rectangle { left, right } => Some((percent(*left), percent(*right))),
+        Shape::Line { .. } => None,
+    });
+    let segments = Part::ALL.into_iter().zip(rectangles);
+    MemoryBar {
+        segments: segments
+            .map(|(part, (left, right))| segment(part, left, right, capacity))
+            .collect(),
+        capacity,
         ticks: ticks.collect(),
-    })
+    }
 }
 
 fn segment(part: Part, left: f64, right: f64, capacity: f64) -> Segment {
@@ -139,10 +118,6 @@ fn segment(part: Part, left: f64, right: f64, capacity: f64) -> Segment {
 
 fn percent(x: i32) -> f64 {
     f64::from(x) * 100.0 / f64::from(WIDTH - 1)
-}
-
-fn take(shapes: &Shapes) -> Vec<Shape> {
-    std::mem::take(&mut shapes.borrow_mut())
 }
 
 #[cfg(test)]

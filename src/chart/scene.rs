@@ -1,10 +1,7 @@
 //! A plotters backend that hands out what it is told to draw.
 
 use plotters::prelude::*;
-use plotters::style::TextStyle;
-use plotters_backend::{
-    BackendColor, BackendCoord, BackendStyle, BackendTextStyle, DrawingErrorKind,
-};
+use plotters_backend::{BackendColor, BackendCoord, BackendStyle, DrawingErrorKind};
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::rc::Rc;
@@ -19,8 +16,6 @@ pub(super) enum Shape {
         from: BackendCoord,
         to: BackendCoord,
     },
-    /// A label at a point.
-    Label { at: BackendCoord, text: String },
 }
 
 /// What has been drawn so far, shared with the backend that draws.
@@ -101,43 +96,4 @@ impl DrawingBackend for SceneBackend {
         });
         Ok(())
     }
-
-    // Shapes that no chart here is made of. The defaults rasterise them, in code that every reader would load.
-    fn draw_circle<S: BackendStyle>(&mut self, _: BackendCoord, _: u32, _: &S, _: bool) -> Drawn {
-        Ok(())
-    }
-
-    fn fill_polygon<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(
-        &mut self,
-        _: I,
-        _: &S,
-    ) -> Drawn {
-        Ok(())
-    }
-
-    fn blit_bitmap(&mut self, _: BackendCoord, _: (u32, u32), _: &[u8]) -> Drawn {
-        Ok(())
-    }
-
-    fn draw_text<S: BackendTextStyle>(&mut self, text: &str, _: &S, at: BackendCoord) -> Drawn {
-        self.shapes.borrow_mut().push(Shape::Label {
-            at,
-            text: text.to_owned(),
-        });
-        Ok(())
-    }
-
-    /// Labels are set by whoever shows them, in their own type; here they take no room.
-    fn estimate_text_size<S: BackendTextStyle>(
-        &self,
-        _: &str,
-        _: &S,
-    ) -> Result<(u32, u32), DrawingErrorKind<Infallible>> {
-        Ok((0, 0))
-    }
-}
-
-/// A text style: the scene keeps only the text and where it stands.
-pub(super) fn plain_text() -> TextStyle<'static> {
-    ("sans-serif", 10).into()
 }
