@@ -10,35 +10,59 @@ use crate::units::{self, Bytes};
 /// A warning, shown at the figure it is about.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Note {
-    /// Which note it is.
-    pub key: &'static str,
-    /// Where it bites.
-    pub at: Figure,
     /// One sentence.
     pub text: String,
     /// The reason, for who wants more.
     pub why: String,
 }
 
-/// The notes that apply to a scenario.
-pub fn notes(scenario: &Scenario) -> Vec<Note> {
-    [
-        impossible_rate,
-        printed_figure,
-        copy_twice,
-        sixteen_bit_activations,
-        other_shape,
-    ]
-    .into_iter()
-    .filter_map(|note| note(scenario))
-    .collect()
+/// Where the rule of thumb misleads, and when to say so.
+pub struct Rule {
+    /// Which one it is.
+    pub key: &'static str,
+    /// The figure that it is about.
+    pub at: Figure,
+    /// What to tell the reader of a scenario that it applies to.
+    pub note: fn(&Scenario) -> Option<Note>,
+}
+
+/// Every rule, in the order in which notes are shown.
+pub const RULES: [Rule; 5] = [
+    Rule {
+        key: "impossible-rate",
+        at: Figure::Days,
+        note: impossible_rate,
+    },
+    Rule {
+        key: "printed-figure",
+        at: Figure::Memory(Part::Activations),
+        note: printed_figure,
+    },
+    Rule {
+        key: "copy-twice",
+        at: Figure::Memory(Part::Optimizer),
+        note: copy_twice,
+    },
+    Rule {
+        key: "sixteen-bit-activations",
+        at: Figure::Memory(Part::Activations),
+        note: sixteen_bit_activations,
+    },
+    Rule {
+        key: "other-shape",
+        at: Figure::Memory(Part::Weights),
+        note: other_shape,
+    },
+];
+
+/// The notes that apply to a scenario, one place for each of [`RULES`].
+pub fn notes(scenario: &Scenario) -> [Option<Note>; RULES.len()] {
+    RULES.map(|rule| (rule.note)(scenario))
 }
 
 fn impossible_rate(scenario: &Scenario) -> Option<Note> {
     let (peak, arithmetic) = (scenario.peak(), scenario.precision().arithmetic());
     (scenario.mfu_percent() > 100.0).then(|| Note {
-        key: "impossible-rate",
-        at: Figure::Days,
         text: format!(
             "{} TFLOP/s is impossible: the {}’s {} peak is {} TFLOP/s.",
             units::editable(scenario.achieved().tflops(), 4),
@@ -57,8 +81,6 @@ fn printed_figure(scenario: &Scenario) -> Option<Note> {
     let article = Preset::find("article")?.scenario;
     let is_case_study = rule_of_thumb::memory(scenario) == rule_of_thumb::memory(&article);
     is_case_study.then(|| Note {
-        key: "printed-figure",
-        at: Figure::Memory(Part::Activations),
         text: "The article prints 67.51 GB of activations here. Its own formula gives 235.15 GB.".to_owned(),
         why: "The article’s worked product leaves out s = 128; as printed it comes to 1.84 GB, and with s to \
               235,149,459,456 bytes, which is 219 GiB. Neither is 67.51, and its total of 207.51 GB is 375.15 GB."
@@ -78,8 +100,6 @@ fn copy_twice(scenario: &Scenario) -> Option<Note> {
     match scenario.precision() {
         Precision::SixteenBit => None,
         Precision::Fp32 => Some(Note {
-            key: "copy-twice",
-            at: Figure::Memory(Part::Optimizer),
             text: format!(
                 "In pure FP32 the weights are the FP32 copy: {name} {counted} bytes count 4 twice, {right} is right."
             ),
@@ -88,8 +108,6 @@ fn copy_twice(scenario: &Scenario) -> Option<Note> {
             ),
         }),
         Precision::Mixed => Some(Note {
-            key: "copy-twice",
-            at: Figure::Memory(Part::Optimizer),
             text: format!(
                 "Mixed precision as 2 + 4 plus {name} {counted} bytes counts the FP32 copy twice."
             ),
@@ -103,8 +121,6 @@ fn copy_twice(scenario: &Scenario) -> Option<Note> {
 
 fn sixteen_bit_activations(scenario: &Scenario) -> Option<Note> {
     (scenario.precision() == Precision::Fp32).then(|| Note {
-        key: "sixteen-bit-activations",
-        at: Figure::Memory(Part::Activations),
         text: "The activation formula assumes 16-bit activations; FP32 ones take up to twice as much.".to_owned(),
         why: "Korthikanti et al. 2022 count 2 bytes an element and 1 byte for a dropout mask. In FP32 each \
               element takes 4 bytes; the masks stay at 1."
@@ -117,8 +133,6 @@ fn other_shape(scenario: &Scenario) -> Option<Note> {
     let blocks = rule_of_thumb::block_parameters(scenario);
     let ratio = blocks as f64 / scenario.parameters() as f64;
     (!(0.8..1.25).contains(&ratio)).then(|| Note {
-        key: "other-shape",
-        at: Figure::Memory(Part::Weights),
         text: format!(
             "h = {}, L = {} has {} block parameters, not {}.",
             units::count(scenario.hidden()),
@@ -161,7 +175,7 @@ pub fn changes(scenario: &Scenario) -> Vec<Change> {
         .map(|(option, label)| (Field::Optimizer, option.index(), label.to_owned()));
     let precisions = [(Precision::SixteenBit, "16-bit weights")]
         .map(|(option, label)| (Field::Precision, option.index(), label.to_owned()));
-    let mut changes: Vec<Change> = recomputations
+    let found = recomputations
         .chain(optimizers)
         .chain(precisions)
         .filter_map(|(field, index, label)| {
@@ -180,8 +194,12 @@ pub fn changes(scenario: &Scenario) -> Vec<Change> {
                 saves: Bytes(saves),
                 adds_compute,
             })
-        })
-        .collect();
-    changes.sort_by_key(|change| std::cmp::Reverse(change.saves));
+        });
+    let mut changes: Vec<Change> = Vec::new();
+    for change in found {
+        // A handful: sorting as they come spares the page a general sort's code.
+        let place = changes.partition_point(|before| before.saves >= change.saves);
+        changes.insert(place, change);
+    }
     changes
 }

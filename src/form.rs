@@ -74,19 +74,22 @@ impl Form {
     /// Takes what was typed; where it is valid, the scenario follows.
     pub fn edit(&mut self, entry: Entry, text: &str) {
         let error = self.commit(entry, text).err();
+        let is_valid = error.is_none();
         self.drafts.retain(|draft| draft.entry != entry);
         self.drafts.push(Draft {
             entry,
             text: text.to_owned(),
             error,
         });
-        self.retry(entry);
+        if is_valid {
+            self.retry(entry);
+        }
     }
 
     /// Sets a field to a value that is not typed: a slider's, an option's. Its draft is dropped.
     pub fn set(&mut self, field: Field, value: Value) {
         let entry = Entry::Field(field);
-        match change(&self.scenario, &[(field, value)]) {
+        match self.changed(field, value) {
             Ok(scenario) => {
                 self.scenario = scenario;
                 self.drafts.retain(|draft| draft.entry != entry);
@@ -122,17 +125,16 @@ impl Form {
     fn commit(&mut self, entry: Entry, text: &str) -> Result<(), Unconvertible> {
         self.scenario = match entry {
             Entry::Quantity(quantity) => quantity.set(&self.scenario, quantity.parse(text)?)?,
-            Entry::Field(field) => {
-                let edited = (field, field.parse(text)?);
-                let mut together = self.pending(entry);
-                together.push(edited);
-                match change(&self.scenario, &together) {
-                    Ok(scenario) => scenario,
-                    Err(_) => change(&self.scenario, &[edited])?,
-                }
-            }
+            Entry::Field(field) => self.changed(field, field.parse(text)?)?,
         };
         Ok(())
+    }
+
+    /// The scenario with a field's new value, and with what waits for it.
+    fn changed(&self, field: Field, value: Value) -> Result<Scenario, Unconvertible> {
+        let mut together = self.pending(Entry::Field(field));
+        together.push((field, value));
+        change(&self.scenario, &together).or_else(|_| change(&self.scenario, &[(field, value)]))
     }
 
     /// Values of other fields that are valid in themselves and wait for a partner.

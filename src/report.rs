@@ -100,6 +100,7 @@ impl Report {
             },
             notes: advice::notes(scenario)
                 .into_iter()
+                .flatten()
                 .map(|note| note.text)
                 .collect(),
         }

@@ -118,14 +118,62 @@ pub fn significant(value: f64, digits: usize) -> String {
     if value == 0.0 {
         return "0".to_owned();
     }
-    let scientific = format!("{value:.*e}", digits.saturating_sub(1));
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let places = digits.clamp(1, DIGITS) - 1;
+    let (mantissa, last) = digits_of(value.abs(), places + 1);
+    let exponent = last + places as i32;
+    let sign = if value < 0.0 { "−" } else { "" };
     if !(-4..9).contains(&exponent) {
-        return format!("{}e{exponent}", trim_fraction(mantissa));
+        let mantissa = with_point(mantissa.into(), places);
+        return format!("{sign}{}e{exponent}", trim_fraction(&mantissa));
     }
-    let decimals = usize::try_from(digits as i32 - 1 - exponent).unwrap_or(0);
-    decimal(value, decimals)
+    match usize::try_from(-last) {
+        Ok(decimals) => format!("{sign}{}", with_point(mantissa.into(), decimals)),
+        Err(_) => decimal(value, 0),
+    }
+}
+
+/// Significant digits that an `f64` always keeps, so that they are printed and read back unchanged.
+pub(crate) const DIGITS: usize = 15;
+
+/// A positive finite number as `digits` decimal digits, at most [`DIGITS`], and the power of ten of the last one.
+///
+/// Ours, because the standard formatter's big numbers and tables, exact to the last of 767 digits, are a twentieth of
+/// the page's bytes.
+pub(crate) fn digits_of(value: f64, digits: usize) -> (u64, i32) {
+    let most = 10f64.powi(digits as i32);
+    let mut last = value.log10().floor() as i32 + 1 - digits as i32;
+    let mut mantissa = scaled(value, -last).round();
+    // The logarithm is rounded, and so is what it scaled: 999.96 has one digit more to three digits.
+    if mantissa >= most {
+        last += 1;
+        mantissa = scaled(value, -last).round();
+    } else if mantissa * 10.0 < most {
+        last -= 1;
+        mantissa = scaled(value, -last).round();
+    }
+    (mantissa as u64, last)
+}
+
+/// `value` × 10^`exponent`. Exact to half a unit in the last place while the power is, within 10^±22 (Clinger 1990).
+pub(crate) fn scaled(value: f64, exponent: i32) -> f64 {
+    // In two steps where the power itself would be infinite.
+    let near = exponent.clamp(-300, 300);
+    let times = |value: f64, exponent: i32| match exponent {
+        ..0 => value / 10f64.powi(-exponent),
+        _ => value * 10f64.powi(exponent),
+    };
+    times(times(value, near), exponent - near)
+}
+
+/// Digits with a point before the last `decimals` of them, those before it grouped: (23515, 2) → `235.15`.
+fn with_point(digits: u128, decimals: usize) -> String {
+    let unit = 10u128.pow(decimals as u32);
+    let whole = grouped(digits / unit);
+    if decimals == 0 {
+        whole
+    } else {
+        format!("{whole}.{:0decimals$}", digits % unit)
+    }
 }
 
 /// As [`significant`], but without trailing zeros of the fraction: for text that is edited.
@@ -149,15 +197,9 @@ pub fn number(value: f64) -> String {
 
 /// A real number with a fixed number of decimals and grouped digits: `235.15`, `40,833`.
 pub fn decimal(value: f64, decimals: usize) -> String {
-    let text = format!("{:.decimals$}", value.abs());
-    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
-    let whole = whole.parse().map_or_else(|_| whole.to_owned(), grouped);
     let sign = if value < 0.0 { "−" } else { "" };
-    if fraction.is_empty() {
-        format!("{sign}{whole}")
-    } else {
-        format!("{sign}{whole}.{fraction}")
-    }
+    let digits = scaled(value.abs(), decimals as i32).round() as u128;
+    format!("{sign}{}", with_point(digits, decimals))
 }
 
 fn trim_fraction(text: &str) -> &str {
@@ -204,6 +246,24 @@ mod tests {
         }
         assert_eq!(editable(40.0, 6), "40");
         assert_eq!(decimal(235.149_459, 2), "235.15");
+    }
+
+    proptest::proptest! {
+        /// As the standard library rounds, which is exact, but for ties.
+        #[test]
+        fn digits_are_the_standard_librarys(log in -30f64..40.0, digits in 1..=DIGITS) {
+            let value = 10f64.powf(log);
+            let (mantissa, last) = digits_of(value, digits);
+            let standard = format!("{value:.*e}", digits - 1);
+            let (standard, exponent) = standard.split_once('e').unwrap();
+            let standard: u64 = standard.replace('.', "").parse().unwrap();
+            let exponent = exponent.parse::<i32>().unwrap() + 1 - digits as i32;
+            let distance = mantissa.abs_diff(standard);
+            proptest::prop_assert!(
+                exponent == last && (distance == 0 || distance == 1 && digits >= 14),
+                "{}: {}e{}", value, mantissa, last
+            );
+        }
     }
 
     #[test]

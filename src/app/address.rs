@@ -4,7 +4,6 @@
 
 use super::page::Page;
 use crate::link;
-use leptos::prelude::*;
 
 /// The address without query and fragment.
 pub(super) fn base() -> String {
@@ -18,7 +17,7 @@ pub(super) fn base() -> String {
 
 /// The full page's address for the page's scenario, to share.
 pub(super) fn share_link(page: Page) -> String {
-    format!("{}?{}", base(), link::query(&page.scenario.get()))
+    format!("{}?{}", base(), link::query(&page.scenario()))
 }
 
 /// The address of the embeddable file for the page's scenario. It must be the single file: other builds
@@ -31,7 +30,7 @@ pub(super) fn embed_link(page: Page) -> String {
     } else {
         format!("{directory}/petaday.html")
     };
-    format!("{file}?embed=1&{}", link::query(&page.scenario.get()))
+    format!("{file}?embed=1&{}", link::query(&page.scenario()))
 }
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -86,7 +85,7 @@ mod live {
         let entered = StoredValue::new(false);
         let waiting = StoredValue::new(None::<TimeoutHandle>);
         Effect::new(move || {
-            let scenario = page.scenario.get();
+            let scenario = page.scenario();
             cancel(waiting);
             if link::open(&current()).scenario == scenario {
                 return;
@@ -99,7 +98,7 @@ mod live {
             }
         });
         Effect::new(move || {
-            page.settled.track();
+            page.track_settled();
             cancel(waiting);
             if entered.get_value() {
                 write(page, false);
@@ -127,7 +126,7 @@ mod live {
 
     fn write(page: Page, new_entry: bool) {
         let embed = if page.home.embed { "embed=1&" } else { "" };
-        let address = format!("?{embed}{}", link::query(&page.scenario.get_untracked()));
+        let address = format!("?{embed}{}", link::query(&untrack(|| page.scenario())));
         let Ok(history) = window().history() else {
             return;
         };

@@ -16,7 +16,7 @@ pub(super) fn Answer(page: Page) -> impl IntoView {
                   label: &'static str,
                   unit: &'static str,
                   value: fn(Page) -> String| {
-        let open = move || page.explained.get() == Some(figure);
+        let open = move || page.explains(figure);
         view! {
             <button
                 type="button"
@@ -30,37 +30,32 @@ pub(super) fn Answer(page: Page) -> impl IntoView {
             </button>
         }
     };
-    let is_explained = move |figure| page.explained.get() == Some(figure);
     view! {
         <Verdict page=page/>
         <Notes page=page about=|figure| !matches!(figure, Figure::Memory(_))/>
         <div class="figures">
-            {figure(Figure::PfDays, "figure-compute", "Compute", "PF-days", |page| significant(page.estimate.get().compute.pf_days, 3))}
-            {figure(Figure::GpuHours, "figure-gpu-hours", "GPU-hours", "", |page| significant(page.estimate.get().compute.gpu_hours, 3))}
-            {figure(Figure::Days, "figure-days", "Wall clock", "days", |page| significant(page.estimate.get().compute.time.days(), 3))}
+            {figure(Figure::PfDays, "figure-compute", "Compute", "PF-days", |page| significant(page.estimate().compute.pf_days, 3))}
+            {figure(Figure::GpuHours, "figure-gpu-hours", "GPU-hours", "", |page| significant(page.estimate().compute.gpu_hours, 3))}
+            {figure(Figure::Days, "figure-days", "Wall clock", "days", |page| significant(page.estimate().compute.time.days(), 3))}
             <div class="figure">
                 <span class="label">"Memory per GPU"</span>
                 <span class="value" id="figure-memory">
-                    {text(move || gigabytes(page.estimate.get().memory.total()))} <small>" GB"</small>
+                    {text(move || gigabytes(page.estimate().memory.total()))} <small>" GB"</small>
                 </span>
             </div>
         </div>
-        {[Figure::PfDays, Figure::GpuHours, Figure::Days].map(|figure| view! {
-            <Show when=move || is_explained(figure)>
-                <ExplanationPanel page=page figure=figure/>
-            </Show>
-        })}
+        {[Figure::PfDays, Figure::GpuHours, Figure::Days].map(|figure| view! { <ExplanationPanel page=page figure=figure/> })}
     }
 }
 
 #[component]
 fn Verdict(page: Page) -> impl IntoView {
-    let fits = flag(move || page.estimate.get().fits());
+    let fits = flag(move || page.estimate().fits());
     let word = text(move || if fits.get() { "Fits." } else { "Does not fit." });
-    let reason = text(move || page.estimate.get().reason(&page.scenario.get()));
+    let reason = text(move || page.estimate().reason(&page.scenario()));
     // Spoken when a change is complete, not at every step of a drag.
     let spoken = text(move || {
-        page.settled.track();
+        page.track_settled();
         untrack(|| format!("{} {}", word.get(), reason.get()))
     });
     view! {
@@ -75,17 +70,17 @@ fn Verdict(page: Page) -> impl IntoView {
 /// The verdict again, at the foot of a small screen.
 #[component]
 pub(super) fn Foot(page: Page) -> impl IntoView {
-    let fits = flag(move || page.estimate.get().fits());
+    let fits = flag(move || page.estimate().fits());
     view! {
         <div class="foot" class:fits=fits aria-hidden="true">
             <strong>{text(move || if fits.get() { "Fits" } else { "Does not fit" })}</strong>
             <span>
                 {text(move || {
-                    let estimate = page.estimate.get();
+                    let estimate = page.estimate();
                     format!("{} of {} GB", gigabytes(estimate.memory.total()), gigabytes(estimate.capacity))
                 })}
             </span>
-            <span class="aside">{text(move || significant(page.estimate.get().compute.pf_days, 3))} " PF-days"</span>
+            <span class="aside">{text(move || significant(page.estimate().compute.pf_days, 3))} " PF-days"</span>
         </div>
     }
 }
@@ -93,15 +88,17 @@ pub(super) fn Foot(page: Page) -> impl IntoView {
 /// What the link held that could not be used.
 #[component]
 pub(super) fn Notices(page: Page) -> impl IntoView {
+    let items = move || {
+        page.notices()
+            .into_iter()
+            .map(|notice| view! { <li>{notice}</li> })
+            .collect_view()
+    };
     view! {
-        <Show when=move || !page.notices.read().is_empty()>
-            <div class="notices" id="notices" role="status">
-                <p>"Not everything in this link could be used; for these the preset’s value stands:"</p>
-                <ul>
-                    {move || page.notices.get().into_iter().map(|notice| view! { <li>{notice}</li> }).collect_view()}
-                </ul>
-                <button type="button" class="quiet" on:click=move |_| page.notices.set(Vec::new())>"Dismiss"</button>
-            </div>
-        </Show>
+        <div class="notices" id="notices" role="status" hidden=flag(move || page.notices().is_empty())>
+            <p>"Not everything in this link could be used; for these the preset’s value stands:"</p>
+            <ul>{items}</ul>
+            <button type="button" class="quiet" on:click=move |_| page.dismiss_notices()>"Dismiss"</button>
+        </div>
     }
 }

@@ -4,6 +4,7 @@ use super::live::{flag, maybe, text};
 use super::page::Page;
 use crate::form::Entry;
 use crate::scenario::{Field, Kind, PRESETS, Preset, Value};
+use crate::units::decimal;
 use leptos::prelude::*;
 
 /// The text field of an entry. Several may show the same entry: they share its draft.
@@ -52,16 +53,11 @@ pub(super) fn ErrorText(page: Page, entry: Entry, #[prop(into)] id: String) -> i
 #[component]
 pub(super) fn NumberRow(page: Page, field: Field) -> impl IntoView {
     let (key, entry) = (field.key(), Entry::Field(field));
-    let stops = Memo::new(move |_| field.stops(&page.scenario.get()));
-    let position =
-        move || stops.with(|stops| Field::nearest_stop(stops, page.scenario.get().value(field)));
-    let last = move || stops.with(|stops| stops.len().saturating_sub(1));
-    let filled = move || 100.0 * position() as f64 / (last().max(1)) as f64;
+    let slider = move || page.read(|shown| shown.slider(field));
     let drag = move |event| {
-        let stop = event_target_value(&event).parse().ok();
-        if let Some(value) =
-            stop.and_then(|index: usize| stops.with(|stops| stops.get(index).copied()))
-        {
+        let index = event_target_value(&event).parse().unwrap_or(0);
+        let stops = untrack(|| field.stops(&page.scenario()));
+        if let Some(value) = stops.get::<usize>(index).copied() {
             page.drag(field, value);
         }
     };
@@ -72,17 +68,13 @@ pub(super) fn NumberRow(page: Page, field: Field) -> impl IntoView {
                 type="range"
                 id=format!("slider-{key}")
                 aria-label=format!("{}, slider", field.label())
-                aria-valuetext=text(move || format!("{} {}", field.display(page.scenario.get().value(field)), field.label()))
+                aria-valuetext=text(move || format!("{} {}", field.display(page.scenario().value(field)), field.label()))
                 min="0"
                 step="1"
-                max=text(last)
-                style:--filled=text(move || format!("{:.1}%", filled()))
-                value=position()
-                prop:value=text(move || {
-                    // The browser clamps the value to `max`, so `max` has to be set first.
-                    last();
-                    position()
-                })
+                max=text(move || slider().last)
+                style:--filled=text(move || format!("{}%", decimal(slider().filled_percent(), 1)))
+                value=untrack(|| slider().position)
+                prop:value=text(move || slider().position) // after `max`, to which the browser clamps it
                 on:input=drag
                 on:change=move |_| page.settle()
             />
@@ -108,7 +100,7 @@ pub(super) fn ChoiceRow(page: Page, field: Field) -> impl IntoView {
         .into_iter()
         .enumerate()
         .map(|(index, (option, label))| {
-            let chosen = flag(move || page.scenario.get().value(field) == Value::Choice(index));
+            let chosen = flag(move || page.scenario().value(field) == Value::Choice(index));
             view! {
                 <label>
                     <input
@@ -151,7 +143,7 @@ pub(super) fn Select(
     #[prop(into)] id: String,
     #[prop(optional, into)] name: Option<String>,
 ) -> impl IntoView {
-    let chosen = text(move || field.key_of(page.scenario.get().value(field)));
+    let chosen = text(move || field.key_of(page.scenario().value(field)));
     let choose = move |event| {
         if let Ok(value) = field.parse(&event_target_value(&event)) {
             page.choose(field, value);
@@ -168,14 +160,14 @@ pub(super) fn Select(
 /// Scenarios to start from.
 #[component]
 pub(super) fn PresetPicker(page: Page) -> impl IntoView {
-    let chosen = text(move || page.scenario.get().preset());
+    let chosen = text(move || page.scenario().preset());
     let choose = move |event| {
         if let Some(preset) = Preset::find(&event_target_value(&event)) {
             page.replace(preset.scenario);
         }
     };
     let changed = move || {
-        Preset::find(&chosen.read()).is_some_and(|preset| preset.scenario != page.scenario.get())
+        Preset::find(&chosen.read()).is_some_and(|preset| preset.scenario != page.scenario())
     };
     let options = PRESETS.iter().map(|preset| {
         view! { <option value=preset.id selected=flag(move || *chosen.read() == *preset.id)>{preset.name}</option> }
@@ -191,7 +183,7 @@ pub(super) fn PresetPicker(page: Page) -> impl IntoView {
             disabled=flag(move || !changed())
             title="Back to the preset"
             on:click=move |_| {
-                if let Some(preset) = Preset::find(page.scenario.get_untracked().preset()) {
+                if let Some(preset) = Preset::find(untrack(|| page.scenario()).preset()) {
                     page.replace(preset.scenario);
                 }
             }

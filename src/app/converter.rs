@@ -18,7 +18,7 @@ pub(super) fn Converter(page: Page) -> impl IntoView {
         view! { <Cell page=page entry=Entry::Quantity(quantity) id=id label=text(move || quantity.label()) hold=hold/> }
     };
     let mfu = text(move || {
-        let scenario = page.scenario.get();
+        let scenario = page.scenario();
         let arithmetic = scenario.precision().arithmetic();
         format!(
             "MFU, % of {} {}",
@@ -68,7 +68,7 @@ fn Cell(
 fn Hold(page: Page, name: &'static str) -> impl IntoView {
     let held = flag(move || is_held(page, name));
     let toggle = move |_| {
-        let scenario = page.scenario.get_untracked();
+        let scenario = untrack(|| page.scenario());
         let mut held = scenario.held();
         if let Some((_, hold)) = HOLDS.iter().find(|(known, _)| *known == name) {
             let held = hold(&mut held);
@@ -85,7 +85,7 @@ fn Hold(page: Page, name: &'static str) -> impl IntoView {
 }
 
 fn is_held(page: Page, name: &str) -> bool {
-    let mut held = page.scenario.get().held();
+    let mut held = page.scenario().held();
     HOLDS
         .iter()
         .find(|(known, _)| *known == name)

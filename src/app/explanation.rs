@@ -5,11 +5,13 @@ use crate::estimate::{Explanation, Figure, explain};
 use crate::units;
 use leptos::prelude::*;
 
-/// The explanation of one figure, following the scenario.
+/// The explanation of one figure while it is open, following the scenario.
 #[component]
 pub(super) fn ExplanationPanel(page: Page, figure: Figure) -> impl IntoView {
-    let explanation = Memo::new(move |_| explain(&page.scenario.get(), figure));
-    view! { <div class="explanation">{move || panel(&explanation.get())}</div> }
+    move || {
+        page.explains(figure)
+            .then(|| panel(&explain(&page.scenario(), figure)))
+    }
 }
 
 fn panel(explanation: &Explanation) -> impl IntoView + use<> {
@@ -25,10 +27,12 @@ fn panel(explanation: &Explanation) -> impl IntoView + use<> {
         view! { <a href=source.url target="_blank" rel="noopener">{source.citation}</a> }.into_any()
     };
     view! {
+        <div class="explanation">
         <div class="formula" tabindex="0" role="group" aria-label="Formula" inner_html=explanation.formula.mathml()></div>
         <p class="result">"= " {explanation.result.clone()}</p>
         {(!explanation.detail.is_empty()).then(|| view! { <p>"Bytes per parameter: " {explanation.detail} "."</p> })}
         <dl>{symbols.collect_view()}</dl>
         <p class="aside">"Source: " {citation}</p>
+        </div>
     }
 }

@@ -3,8 +3,8 @@
 use super::explanation::ExplanationPanel;
 use super::live::{flag, maybe, text};
 use super::page::Page;
-use crate::advice::{self, Change, Note};
-use crate::chart::{MemoryBar, memory_bar};
+use crate::advice::{Change, Note, RULES, Rule};
+use crate::chart::MemoryBar;
 use crate::estimate::{Figure, gigabytes};
 use crate::formula::Expression;
 use crate::memory::{Part, rule_of_thumb};
@@ -28,13 +28,12 @@ pub(super) fn MemorySection(page: Page) -> impl IntoView {
 /// The stacked bar, its geometry drawn by plotters in percent, shown as buttons that a reader can choose.
 #[component]
 fn Bar(page: Page) -> impl IntoView {
-    let bar = Memo::new(move |_| memory_bar(&page.estimate.get()));
     let segment = move |part: Part| {
         let at = move |side: fn(&crate::chart::Segment) -> f64| {
-            bar.with(|bar| bar.segments.get(part as usize).map_or(0.0, side))
+            page.read(|shown| shown.bar.segments.get(part as usize).map_or(0.0, side))
         };
-        let bytes = move || page.estimate.get().memory.of(part);
-        let pressed = move || page.explained.get() == Some(Figure::Memory(part));
+        let bytes = move || page.estimate().memory.of(part);
+        let pressed = move || page.explains(Figure::Memory(part));
         let name = move || {
             let past = if at(|segment| segment.overflow) > 0.0 {
                 ", past what the GPU has"
@@ -59,9 +58,9 @@ fn Bar(page: Page) -> impl IntoView {
             </button>
         }
     };
-    let capacity = text(move || percent(bar.read().capacity));
+    let capacity = text(move || percent(page.read(|shown| shown.bar.capacity)));
     let label = text(move || {
-        let scenario = page.scenario.get();
+        let scenario = page.scenario();
         format!(
             "{}: {} GB usable",
             scenario.gpu().short,
@@ -75,7 +74,7 @@ fn Bar(page: Page) -> impl IntoView {
                 {Part::ALL.map(segment)}
                 <div class="capacity" style:left=capacity></div>
             </div>
-            <div class="axis" aria-hidden="true">{move || ticks(&bar.read())}</div>
+            <div class="axis" aria-hidden="true">{move || page.read(|shown| ticks(&shown.bar))}</div>
         </div>
     }
 }
@@ -97,7 +96,7 @@ fn ticks(bar: &MemoryBar) -> impl IntoView + use<> {
 }
 
 fn percent(value: f64) -> String {
-    format!("{value:.3}%")
+    format!("{}%", decimal(value, 3))
 }
 
 /// The same as the chart, as a table; each row opens its formula.
@@ -107,10 +106,10 @@ fn Table(page: Page) -> impl IntoView {
         |part: Bytes, total: Bytes| decimal(100.0 * part.0 as f64 / total.0.max(1) as f64, 0);
     let row = move |part: Part| {
         let figure = Figure::Memory(part);
-        let bytes = move || page.estimate.get().memory.of(part);
-        let total = move || page.estimate.get().memory.total();
+        let bytes = move || page.estimate().memory.of(part);
+        let total = move || page.estimate().memory.total();
         let how = text(move || how(page, part));
-        let open = move || page.explained.get() == Some(figure);
+        let open = move || page.explains(figure);
         view! {
             <tr data-part=part.key()>
                 <th scope="row">
@@ -132,14 +131,12 @@ fn Table(page: Page) -> impl IntoView {
             </tr>
             <tr class="explain" id=format!("explain-{}", part.key()) hidden=flag(move || !open())>
                 <td colspan="5">
-                    <Show when=open>
-                        <ExplanationPanel page=page figure=figure/>
-                    </Show>
+                    <ExplanationPanel page=page figure=figure/>
                 </td>
             </tr>
         }
     };
-    let total = move || page.estimate.get().memory.total();
+    let total = move || page.estimate().memory.total();
     view! {
         <table id="memory-table">
             <caption class="hidden">"Memory on each GPU by part"</caption>
@@ -168,7 +165,7 @@ fn Table(page: Page) -> impl IntoView {
 
 /// The formula in a table's cell: with its values where it is short, in letters where it is long.
 fn how(page: Page, part: Part) -> String {
-    let term = rule_of_thumb::term::<Expression>(&page.scenario.get(), part);
+    let term = rule_of_thumb::term::<Expression>(&page.scenario(), part);
     let formula = match part {
         Part::Activations => term.bytes.in_letters(),
         Part::Weights | Part::Gradients | Part::Optimizer => term.bytes.in_values(),
@@ -183,7 +180,6 @@ fn how(page: Page, part: Part) -> String {
 /// Choices that would save memory; a click takes one.
 #[component]
 fn Changes(page: Page) -> impl IntoView {
-    let changes = Memo::new(move |_| advice::changes(&page.scenario.get()));
     let label = |change: &Change| {
         let compute = match change.adds_compute {
             added if added >= 0.005 => format!(", +{}% compute", decimal(100.0 * added, 0)),
@@ -195,52 +191,39 @@ fn Changes(page: Page) -> impl IntoView {
     view! {
         <div class="changes" aria-label="What would save memory" role="group">
             {move || {
-                changes
-                    .get()
-                    .into_iter()
-                    .map(|change| {
-                        let text = label(&change);
-                        view! {
-                            <button type="button" class="chip" on:click=move |_| page.choose(change.field, change.value)>
-                                {text}
-                            </button>
-                        }
-                    })
-                    .collect_view()
+                let chip = |change: &Change| {
+                    let (field, value) = (change.field, change.value);
+                    view! {
+                        <button type="button" class="chip" on:click=move |_| page.choose(field, value)>
+                            {label(change)}
+                        </button>
+                    }
+                };
+                page.read(|shown| shown.changes.iter().map(chip).collect_view())
             }}
         </div>
     }
 }
 
-/// The notes about some of the figures. Keyed, so that an open one stays open while a slider moves.
+/// The notes about some of the figures. Each has its place, so that an open one stays open while a slider moves.
 #[component]
 pub(super) fn Notes(page: Page, about: fn(Figure) -> bool) -> impl IntoView {
-    let notes = Memo::new(move |_| {
-        let mut notes = advice::notes(&page.scenario.get());
-        notes.retain(|note| about(note.at));
-        notes
-    });
-    let read = move |key: &'static str, text: fn(&Note) -> String| {
-        notes.with(|notes| notes.iter().find(|note| note.key == key).map(text))
-    };
-    let shown = move || {
-        notes.with(|notes| {
-            notes
-                .iter()
-                .map(|note| (note.key, note.at))
-                .collect::<Vec<_>>()
-        })
-    };
-    view! {
-        <For each=shown key=|(key, _)| *key let((key, at))>
-            <aside class="note" data-note=key data-part=part_of(at)>
+    let note = |(index, rule): (usize, &Rule)| {
+        let read = move |text: fn(&Note) -> String| {
+            page.read(|shown| shown.notes[index].as_ref().map(text))
+        };
+        let absent = flag(move || page.read(|shown| shown.notes[index].is_none()));
+        view! {
+            <aside class="note" data-note=rule.key data-part=part_of(rule.at) hidden=absent>
                 <details>
-                    <summary>{maybe(move || read(key, |note| note.text.clone()))} " " <span class="link">"Why"</span></summary>
-                    <p>{maybe(move || read(key, |note| note.why.clone()))}</p>
+                    <summary>{maybe(move || read(|note| note.text.clone()))} " " <span class="link">"Why"</span></summary>
+                    <p>{maybe(move || read(|note| note.why.clone()))}</p>
                 </details>
             </aside>
-        </For>
-    }
+        }
+    };
+    let rules = RULES.iter().enumerate().filter(|(_, rule)| about(rule.at));
+    rules.map(note).collect_view()
 }
 
 fn part_of(figure: Figure) -> Option<&'static str> {

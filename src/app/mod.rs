@@ -114,7 +114,7 @@ fn MoreControls(page: Page) -> impl IntoView {
                 <summary>
                     "Parallelism"
                     <span class="aside">
-                        {text(move || format!("tensor parallel {}", page.scenario.get().tensor_parallel()))}
+                        {text(move || format!("tensor parallel {}", page.scenario().tensor_parallel()))}
                     </span>
                 </summary>
                 {numbers(&[Field::TensorParallel])}
@@ -124,7 +124,7 @@ fn MoreControls(page: Page) -> impl IntoView {
                     "Gradients"
                     <span class="aside">
                         {text(move || {
-                            let scenario = page.scenario.get();
+                            let scenario = page.scenario();
                             format!("{} bytes each", scenario.gradients().bytes(scenario.precision()))
                         })}
                     </span>
@@ -133,7 +133,7 @@ fn MoreControls(page: Page) -> impl IntoView {
             </details>
             <p class="aside source">
                 {maybe(move || {
-                    let id = page.scenario.get().preset();
+                    let id = page.scenario().preset();
                     let preset = PRESETS.iter().find(|preset| preset.id == id);
                     preset.map(|preset| format!("Preset: {}.", preset.source))
                 })}

@@ -1,9 +1,11 @@
 //! The page's state: one form, and what follows from it.
 
+use crate::advice::{self, Change, Note};
+use crate::chart::{MemoryBar, memory_bar};
 use crate::estimate::{Estimate, Figure, estimate};
 use crate::form::{Entry, Form};
-use crate::link;
-use crate::scenario::{Field, Scenario, Value};
+use crate::link::{self, Opened};
+use crate::scenario::{Field, Scenario, Slider, Value};
 use leptos::prelude::*;
 
 /// Where the page finds itself.
@@ -13,70 +15,153 @@ pub struct Home {
     pub embed: bool,
 }
 
+/// What the reader has done.
+struct State {
+    form: Form,
+    /// The figure whose explanation is open.
+    explained: Option<Figure>,
+    /// What of the link could not be used.
+    notices: Vec<String>,
+}
+
+impl State {
+    fn of(opened: Opened) -> Self {
+        Self {
+            form: Form::new(opened.scenario),
+            explained: None,
+            notices: opened.notices.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+/// What is shown of a scenario: computed together, once for each change.
+pub struct Shown {
+    /// The last valid scenario.
+    pub scenario: Scenario,
+    /// Its estimate.
+    pub estimate: Estimate,
+    /// Its memory, drawn.
+    pub bar: MemoryBar,
+    /// What would save memory.
+    pub changes: Vec<Change>,
+    /// What to be told, a place for each of [`advice::RULES`].
+    pub notes: [Option<Note>; advice::RULES.len()],
+    sliders: [Slider; Field::ALL.len()],
+}
+
+impl Shown {
+    fn of(scenario: Scenario) -> Self {
+        let estimate = estimate(&scenario);
+        Self {
+            scenario,
+            estimate,
+            bar: memory_bar(&estimate),
+            changes: advice::changes(&scenario),
+            notes: advice::notes(&scenario),
+            sliders: Field::ALL.map(|field| field.slider(&scenario)),
+        }
+    }
+
+    /// The slider of a field.
+    pub fn slider(&self, field: Field) -> Slider {
+        self.sliders[field as usize]
+    }
+}
+
 /// The page's state. Copied freely: it is a handful of handles.
+///
+/// Few signals of few types, because each type is the framework's code once more.
 #[derive(Clone, Copy)]
 pub struct Page {
     /// Where the page finds itself.
     pub home: Home,
-    form: RwSignal<Form>,
-    /// The last valid scenario.
-    pub scenario: Memo<Scenario>,
-    /// Its estimate.
-    pub estimate: Memo<Estimate>,
-    /// The figure whose explanation is open.
-    pub explained: RwSignal<Option<Figure>>,
-    /// What of the link could not be used.
-    pub notices: RwSignal<Vec<String>>,
-    /// Counts settled changes: a finished drag, a field left, a choice made.
-    pub settled: RwSignal<u32>,
+    state: RwSignal<State>,
+    shown: Memo<Shown>,
+    settled: Trigger,
 }
 
 impl Page {
     /// The page of a link.
     pub fn open(address: &str, home: Home) -> Self {
-        let opened = link::open(address);
-        let form = RwSignal::new(Form::new(opened.scenario));
-        let scenario = Memo::new(move |_| form.with(|form| *form.scenario()));
+        let state = RwSignal::new(State::of(link::open(address)));
         Self {
             home,
-            form,
-            scenario,
-            estimate: Memo::new(move |_| estimate(&scenario.get())),
-            explained: RwSignal::new(None),
-            notices: RwSignal::new(opened.notices.iter().map(ToString::to_string).collect()),
-            settled: RwSignal::new(0),
+            state,
+            shown: Memo::new_owning(move |last: Option<Shown>| {
+                let scenario = state.with(|state| *state.form.scenario());
+                match last {
+                    Some(last) if last.scenario == scenario => (last, false),
+                    _ => (Shown::of(scenario), true),
+                }
+            }),
+            settled: Trigger::new(),
         }
+    }
+
+    /// The last valid scenario.
+    pub fn scenario(&self) -> Scenario {
+        self.shown.with(|shown| shown.scenario)
+    }
+
+    /// Its estimate.
+    pub fn estimate(&self) -> Estimate {
+        self.shown.with(|shown| shown.estimate)
+    }
+
+    /// Reads what is shown of it.
+    pub fn read<T>(&self, read: impl FnOnce(&Shown) -> T) -> T {
+        self.shown.with(read)
+    }
+
+    /// Whether a figure's explanation is open.
+    pub fn explains(&self, figure: Figure) -> bool {
+        self.state.with(|state| state.explained == Some(figure))
+    }
+
+    /// What of the link could not be used.
+    pub fn notices(&self) -> Vec<String> {
+        self.state.with(|state| state.notices.clone())
+    }
+
+    /// The reader has read the notices.
+    pub fn dismiss_notices(&self) {
+        self.state.update(|state| state.notices.clear());
+    }
+
+    /// To be told when a change is complete: a finished drag, a field left, a choice made.
+    pub fn track_settled(&self) {
+        self.settled.track();
     }
 
     /// What the text field of `entry` shows.
     pub fn text(&self, entry: Entry) -> String {
-        self.form.with(|form| form.text(entry))
+        self.state.with(|state| state.form.text(entry))
     }
 
     /// What is wrong with what was typed there.
     pub fn error(&self, entry: Entry) -> Option<String> {
-        self.form.with(|form| form.error(entry))
+        self.state.with(|state| state.form.error(entry))
     }
 
     /// Whether something typed is not valid, so that the answer is the last good one.
     pub fn is_stale(&self) -> bool {
-        self.form.with(Form::is_stale)
+        self.state.with(|state| state.form.is_stale())
     }
 
     /// Takes what is being typed.
     pub fn edit(&self, entry: Entry, text: &str) {
-        self.form.update(|form| form.edit(entry, text));
+        self.state.update(|state| state.form.edit(entry, text));
     }
 
     /// The reader has left a text field.
     pub fn leave(&self, entry: Entry) {
-        self.form.update(|form| form.settle(entry));
+        self.state.update(|state| state.form.settle(entry));
         self.settle();
     }
 
     /// Sets a field to a value, while a slider is dragged.
     pub fn drag(&self, field: Field, value: Value) {
-        self.form.update(|form| form.set(field, value));
+        self.state.update(|state| state.form.set(field, value));
     }
 
     /// Sets a field to a value, for good.
@@ -87,32 +172,36 @@ impl Page {
 
     /// Goes to another scenario: a preset, or the same one holding other things.
     pub fn replace(&self, scenario: Scenario) {
-        self.form.update(|form| form.replace(scenario));
-        self.notices.set(Vec::new());
+        self.state.update(|state| {
+            state.form.replace(scenario);
+            state.notices.clear();
+        });
         self.settle();
     }
 
     /// Opens an address that the browser has gone to.
     pub fn reopen(&self, address: &str) {
         let opened = link::open(address);
-        self.form.update(|form| form.replace(opened.scenario));
-        self.notices
-            .set(opened.notices.iter().map(ToString::to_string).collect());
+        self.state.update(|state| {
+            *state = State {
+                explained: state.explained,
+                ..State::of(opened)
+            };
+        });
     }
 
     /// A change is complete.
     pub fn settle(&self) {
-        self.settled.update(|count| *count = count.wrapping_add(1));
+        self.settled.notify();
     }
 
     /// Opens a figure's explanation, or closes it.
     pub fn toggle(&self, figure: Figure) {
-        self.explained.update(|open| {
-            *open = if *open == Some(figure) {
-                None
-            } else {
-                Some(figure)
-            }
+        self.state.update(|state| {
+            state.explained = match state.explained {
+                Some(open) if open == figure => None,
+                _ => Some(figure),
+            };
         });
     }
 }

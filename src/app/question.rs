@@ -24,16 +24,16 @@ pub(super) fn Question(page: Page) -> impl IntoView {
         }
     };
     let share = text(move || {
-        let scenario = page.scenario.get();
+        let scenario = page.scenario();
         let peak = scenario.gpu().peak_name(scenario.precision().arithmetic());
         format!(
             "{}% of the {peak} peak",
             units::significant(scenario.mfu_percent(), 2)
         )
     });
-    let impossible = flag(move || page.scenario.get().mfu_percent() > 100.0);
+    let impossible = flag(move || page.scenario().mfu_percent() > 100.0);
     view! {
-        <h1 class="hidden">{text(move || Estimate::question(&page.scenario.get()))}</h1>
+        <h1 class="hidden">{text(move || Estimate::question(&page.scenario()))}</h1>
         <div class="sentence" id="sentence" role="group" aria-label="The question, editable">
             "Train " {part(Field::Parameters)} " parameters on " {part(Field::Tokens)} " tokens with "
             <span class="together">

@@ -329,11 +329,11 @@ impl Field {
         }
     }
 
-    /// A value as links write it: shortest text that reads back as exactly this value.
+    /// A value as links write it: short text that reads back as exactly this value.
     pub fn key_of(self, value: Value) -> String {
         match value {
             Value::Count(count) => units::count(count).replace([' ', ','], ""),
-            Value::Real(real) => real.to_string(),
+            Value::Real(real) => units::editable(real, units::DIGITS).replace(',', ""),
             Value::Choice(index) => match self.kind() {
                 Kind::Choice(options) => options
                     .get(index)
@@ -364,8 +364,17 @@ impl Field {
         stops
     }
 
+    /// Its slider in a scenario.
+    pub fn slider(self, scenario: &Scenario) -> Slider {
+        let stops = self.stops(scenario);
+        Slider {
+            position: Self::nearest_stop(&stops, scenario.value(self)),
+            last: stops.len().saturating_sub(1),
+        }
+    }
+
     /// The stop nearest to a value, for the slider's thumb; its text field shows the value itself.
-    pub fn nearest_stop(stops: &[Value], value: Value) -> usize {
+    fn nearest_stop(stops: &[Value], value: Value) -> usize {
         let size = |value: &Value| match *value {
             Value::Count(count) => count as f64,
             Value::Real(real) => real,
@@ -380,6 +389,22 @@ impl Field {
             Some(below) if target * target < size(&stops[below]) * size(&stops[above]) => below,
             _ => above,
         }
+    }
+}
+
+/// Where a slider stands: at stop `position` of 0 to `last`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Slider {
+    /// The stop nearest to the value.
+    pub position: usize,
+    /// The last stop.
+    pub last: usize,
+}
+
+impl Slider {
+    /// The part of the track before the thumb, in percent.
+    pub fn filled_percent(self) -> f64 {
+        100.0 * self.position as f64 / self.last.max(1) as f64
     }
 }
 

@@ -6,7 +6,7 @@ mod number;
 mod preset;
 
 pub use choice::{Choice, GradientDtype, Optimizer, Precision, Recomputation};
-pub use field::{Field, Kind, NumberField, Scale, Value};
+pub use field::{Field, Kind, NumberField, Scale, Slider, Value};
 pub use preset::{PRESETS, Preset};
 
 use crate::hardware::{ACCELERATORS, Accelerator};

@@ -1,5 +1,7 @@
 //! Numbers as people type them: `7B`, `1.4e12`, `6_738_415_616`, `4k`, `1,000`.
 
+use crate::units::{self, DIGITS};
+
 /// What can be wrong with a number before any range is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Malformed {
@@ -76,16 +78,14 @@ pub(super) fn real(text: &str, unit: &str) -> Result<f64, Malformed> {
 
 /// A real number to [`DIGITS`] digits, which is what fields keep: it is printed and read back unchanged.
 pub(super) fn rounded(value: f64) -> f64 {
-    // What is finite prints as digits.
-    real(&format!("{value:.*e}", DIGITS - 1), "").unwrap_or(value)
+    if value == 0.0 || !value.is_finite() {
+        return value;
+    }
+    let (mantissa, last) = units::digits_of(value.abs(), DIGITS);
+    units::scaled(mantissa as f64, last).copysign(value)
 }
 
-/// Significant digits of a real number: as many as an `f64` always keeps.
-const DIGITS: usize = 15;
-
-/// `digits` × 10^`exponent`, the digits rounded to [`DIGITS`]. Correctly rounded where a power of ten within 10^±22
-/// scales them, because both factors are exact then (Clinger 1990); the standard parser's tables for all others are
-/// 10 kB of the page.
+/// `digits` × 10^`exponent`, the digits rounded to [`DIGITS`].
 fn scaled(digits: &str, exponent: i64) -> f64 {
     let kept = digits.len().min(DIGITS);
     let mut mantissa: u64 = digits[..kept].parse().unwrap_or(0);
@@ -97,12 +97,7 @@ fn scaled(digits: &str, exponent: i64) -> f64 {
         mantissa += 1;
     }
     let exponent = exponent + (digits.len() - kept) as i64;
-    let power = 10f64.powi(exponent.unsigned_abs().min(400) as i32);
-    match mantissa {
-        0 => 0.0,
-        _ if exponent < 0 => mantissa as f64 / power,
-        _ => mantissa as f64 * power,
-    }
+    units::scaled(mantissa as f64, exponent.clamp(-400, 400) as i32)
 }
 
 fn take_apart(text: &str, kilo: u64, unit: &str) -> Result<Parts, Malformed> {
