@@ -69,7 +69,7 @@ fn act() -> impl Strategy<Value = Act> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(support::cases(3_000))]
 
     #[test]
     fn any_typing_is_survived(

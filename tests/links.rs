@@ -105,7 +105,7 @@ fn the_rest_of_a_damaged_link_still_counts() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(support::cases(4_000))]
 
     #[test]
     fn every_scenario_round_trips(scenario in support::scenario()) {
@@ -131,7 +131,7 @@ fn survives(text: &str) -> Result<(), TestCaseError> {
 
 proptest! {
     // Together 100,000.
-    #![proptest_config(ProptestConfig { cases: 25_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(support::cases(25_000))]
 
     #[test]
     fn random_text_never_panics(text in any::<String>()) {

@@ -148,6 +148,8 @@ fn near(left: f64, right: f64) {
 }
 
 proptest! {
+    #![proptest_config(support::cases(1_000))]
+
     /// FLOP → PF-days → GPU-hours → days and back, to a relative 1e-12.
     #[test]
     fn units_round_trip(log_flop in 13f64..29.0, gpus in 1u64..1_000_000, log_rate in 9f64..17.0) {

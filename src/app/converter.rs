@@ -54,7 +54,7 @@ fn Cell(
 ) -> impl IntoView {
     let held = flag(move || hold.is_some_and(|name| is_held(page, name)));
     view! {
-        <div class="cell" class:held=held>
+        <div class="cell" class:wide=entry == Entry::Field(Field::Mfu) class:held=held>
             <label for=format!("convert-{id}")>{label}</label>
             <TextField page=page entry=entry id=format!("convert-{id}") error_id=format!("error-convert-{id}")/>
             {hold.map(|name| view! { <Hold page=page name=name/> })}

@@ -5,6 +5,20 @@ use petaday::link::{self, HOLDS};
 use petaday::scenario::{Field, Kind, PRESETS, Scenario, Value};
 use proptest::prelude::*;
 use proptest::sample::select;
+use proptest::test_runner::RngSeed;
+
+/// This many cases, the same ones in every run, so that a failure stays; another seed finds others.
+pub fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig {
+        cases,
+        failure_persistence: None,
+        rng_seed: std::env::var("PROPTEST_RNG_SEED")
+            .ok()
+            .and_then(|seed| seed.parse().ok())
+            .unwrap_or(RngSeed::Fixed(1)),
+        ..ProptestConfig::default()
+    }
+}
 
 /// A field's valid value: round ones, odd ones, and both ends of its range.
 pub fn value(field: Field) -> BoxedStrategy<Value> {
