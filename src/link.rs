@@ -178,7 +178,7 @@ pub fn open(link: &str) -> Opened {
     scenario = apply(&scenario, changes, &mut notices);
 
     if let Some(names) = find("hold") {
-        scenario = scenario.holding(held_of(names, &mut notices));
+        scenario = scenario.holding(held_of(names, scenario.held(), &mut notices));
     }
     Opened { scenario, notices }
 }
@@ -208,7 +208,8 @@ fn apply(
     }
 }
 
-fn held_of(names: &str, notices: &mut Vec<Notice>) -> Held {
+/// What a link holds; what the preset holds, where a name is unknown.
+fn held_of(names: &str, preset: Held, notices: &mut Vec<Notice>) -> Held {
     let mut held = Held {
         compute: false,
         tokens: false,
@@ -216,13 +217,17 @@ fn held_of(names: &str, notices: &mut Vec<Notice>) -> Held {
         gpus: false,
         rate: false,
     };
+    let mut all_known = true;
     for name in names.split(['.', ',']).filter(|name| *name != "none") {
         match HOLDS.iter().find(|(known, _)| *known == name) {
             Some((_, hold)) => *hold(&mut held) = true,
-            None => notices.push(Notice::Hold(name.to_owned())),
+            None => {
+                all_known = false;
+                notices.push(Notice::Hold(name.to_owned()));
+            }
         }
     }
-    held
+    if all_known { held } else { preset }
 }
 
 /// The pairs of a link's query and, where it looks like one, of its fragment.

@@ -202,6 +202,15 @@ pub fn decimal(value: f64, decimals: usize) -> String {
     format!("{sign}{}", with_point(digits, decimals))
 }
 
+/// A table's number: to hundredths, from a million on to five digits, so that a column's width is known.
+pub fn hundredths(value: f64) -> String {
+    if value < 1e6 {
+        decimal(value, 2)
+    } else {
+        significant(value, 5)
+    }
+}
+
 fn trim_fraction(text: &str) -> &str {
     if text.contains('.') {
         text.trim_end_matches('0').trim_end_matches('.')

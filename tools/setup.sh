@@ -157,7 +157,7 @@ chromium_found() { # the places that tools/browser.mjs looks in
         [ -x "/Applications/Chromium.app/Contents/MacOS/Chromium" ]
 }
 
-chromium() {
+install_chromium() {
     if chromium_found; then return; fi
     # Debian's own package; Ubuntu's of that name is a snap, which a container can't install.
     if grep -qx 'ID=debian' /etc/os-release 2>/dev/null; then
@@ -183,8 +183,8 @@ build() {
 case ${1:-} in
     path) printf '%s\n' "$trunk_dir/bin:$bindgen_dir/bin:$repo/tools/node_modules/.bin"; exit ;;
     build) build ;;
-    test) build; chromium ;;
-    lighthouse) build; chromium; node_packages tools/lighthouse Lighthouse ;;
+    test) build; install_chromium ;;
+    lighthouse) build; install_chromium; node_packages tools/lighthouse Lighthouse ;;
     *) sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac
 if [ -n "$did" ]; then say "done"; else say "all tools are there"; fi

@@ -2,7 +2,6 @@
 
 use super::explanation::ExplanationPanel;
 use super::live::{flag, maybe, text};
-use super::memory::Notes;
 use super::page::Page;
 use crate::estimate::{Figure, gigabytes};
 use crate::units::significant;
@@ -32,7 +31,6 @@ pub(super) fn Answer(page: Page) -> impl IntoView {
     };
     view! {
         <Verdict page=page/>
-        <Notes page=page about=|figure| !matches!(figure, Figure::Memory(_))/>
         <div class="figures">
             {figure(Figure::PfDays, "figure-compute", "Compute", "PF-days", |page| significant(page.estimate().compute.pf_days, 3))}
             {figure(Figure::GpuHours, "figure-gpu-hours", "GPU-hours", "", |page| significant(page.estimate().compute.gpu_hours, 3))}

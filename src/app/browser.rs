@@ -1,8 +1,8 @@
 //! Browser features that may be missing or forbidden, as in a sandboxed frame. Nothing here fails loudly.
 
 use leptos::prelude::*;
-use wasm_bindgen_futures::JsFuture;
-use web_sys::HtmlInputElement;
+use wasm_bindgen::JsCast;
+use web_sys::{HtmlDialogElement, HtmlDocument, HtmlElement, HtmlInputElement};
 
 const THEME: &str = "petaday-theme";
 
@@ -34,20 +34,34 @@ fn root_attribute(name: &str) -> Option<String> {
     document().document_element()?.get_attribute(name)
 }
 
-/// Copies text; where that is forbidden, selects the field that shows it, for the reader to copy.
-pub(super) fn copy(text: String, shown_in: Option<HtmlInputElement>, copied: WriteSignal<bool>) {
-    let navigator = window().navigator();
-    let clipboard = js_sys::Reflect::get(&navigator, &"clipboard".into());
-    let allowed = clipboard.is_ok_and(|clipboard| !clipboard.is_undefined());
-    leptos::task::spawn_local(async move {
-        let written = allowed
-            && JsFuture::from(navigator.clipboard().write_text(&text))
-                .await
-                .is_ok();
-        if written {
-            copied.set(true);
-        } else if let Some(field) = shown_in {
-            field.select();
-        }
-    });
+/// Copies what the field with this id shows, and selects it. Says whether that was allowed.
+///
+/// By the old command, not the Clipboard API: that is missing from disk and forbidden, with an error in the
+/// console, in a frame.
+pub(super) fn copy(id: &str) -> bool {
+    let Some(field) = element::<HtmlInputElement>(id) else {
+        return false;
+    };
+    field.select();
+    let document: Option<HtmlDocument> = document().dyn_into().ok();
+    document.is_some_and(|document| document.exec_command("copy").unwrap_or(false))
+}
+
+/// Opens the dialog with this id.
+pub(super) fn open_dialog(id: &str) {
+    if let Some(dialog) = element::<HtmlDialogElement>(id) {
+        let _ = dialog.show_modal();
+    }
+}
+
+/// Moves the reader to the element with this id, which keeps the address: its fragment may be the scenario.
+pub(super) fn go_to(id: &str) {
+    if let Some(element) = element::<HtmlElement>(id) {
+        let _ = element.focus();
+        element.scroll_into_view();
+    }
+}
+
+fn element<T: JsCast>(id: &str) -> Option<T> {
+    document().get_element_by_id(id)?.dyn_into().ok()
 }

@@ -26,6 +26,7 @@ pub(super) fn TextField(
     view! {
         <input
             class="text"
+            class:long=flag(move || page.text(entry).len() > 9)
             type="text"
             inputmode="decimal"
             autocomplete="off"

@@ -8,7 +8,7 @@ use crate::chart::MemoryBar;
 use crate::estimate::{Figure, gigabytes};
 use crate::formula::Expression;
 use crate::memory::{Part, rule_of_thumb};
-use crate::units::{Bytes, decimal};
+use crate::units::{Bytes, decimal, hundredths};
 use leptos::prelude::*;
 
 /// Chart, table, changes and notes.
@@ -20,7 +20,6 @@ pub(super) fn MemorySection(page: Page) -> impl IntoView {
             <Bar page=page/>
             <Table page=page/>
             <Changes page=page/>
-            <Notes page=page about=|figure| matches!(figure, Figure::Memory(_))/>
         </section>
     }
 }
@@ -125,8 +124,8 @@ fn Table(page: Page) -> impl IntoView {
                     </button>
                 </th>
                 <td class="how">{how}</td>
-                <td>{text(move || decimal(bytes().gb(), 2))}</td>
-                <td>{text(move || decimal(bytes().gib(), 2))}</td>
+                <td>{text(move || hundredths(bytes().gb()))}</td>
+                <td>{text(move || hundredths(bytes().gib()))}</td>
                 <td>{text(move || share(bytes(), total()))}</td>
             </tr>
             <tr class="explain" id=format!("explain-{}", part.key()) hidden=flag(move || !open())>
@@ -154,8 +153,8 @@ fn Table(page: Page) -> impl IntoView {
                 <tr class="total">
                     <th scope="row">"Total"</th>
                     <td class="how"></td>
-                    <td>{text(move || decimal(total().gb(), 2))}</td>
-                    <td>{text(move || decimal(total().gib(), 2))}</td>
+                    <td>{text(move || hundredths(total().gb()))}</td>
+                    <td>{text(move || hundredths(total().gib()))}</td>
                     <td>"100"</td>
                 </tr>
             </tfoot>
@@ -205,9 +204,9 @@ fn Changes(page: Page) -> impl IntoView {
     }
 }
 
-/// The notes about some of the figures. Each has its place, so that an open one stays open while a slider moves.
+/// Where the rule misleads. Each note has its place, so that an open one stays open while a slider moves.
 #[component]
-pub(super) fn Notes(page: Page, about: fn(Figure) -> bool) -> impl IntoView {
+pub(super) fn Notes(page: Page) -> impl IntoView {
     let note = |(index, rule): (usize, &Rule)| {
         let read = move |text: fn(&Note) -> String| {
             page.read(|shown| shown.notes[index].as_ref().map(text))
@@ -222,8 +221,7 @@ pub(super) fn Notes(page: Page, about: fn(Figure) -> bool) -> impl IntoView {
             </aside>
         }
     };
-    let rules = RULES.iter().enumerate().filter(|(_, rule)| about(rule.at));
-    rules.map(note).collect_view()
+    view! { <section class="notes" aria-label="Notes">{RULES.iter().enumerate().map(note).collect_view()}</section> }
 }
 
 fn part_of(figure: Figure) -> Option<&'static str> {

@@ -23,7 +23,7 @@ use answer::{Answer, Foot, Notices};
 use controls::{ChoiceRow, NumberRow, PresetPicker, SelectRow};
 use converter::Converter;
 use live::{flag, maybe, text};
-use memory::MemorySection;
+use memory::{MemorySection, Notes};
 use question::Question;
 use share::{EmbedFoot, Header};
 
@@ -60,7 +60,7 @@ pub fn App(
 ) -> impl IntoView {
     view! {
         {(!page.home.embed).then(|| view! { <Header page=page/> })}
-        <main id="main">
+        <main id="main" tabindex="-1">
             <Question page=page/>
             <Notices page=page/>
             <div class="columns">
@@ -77,6 +77,7 @@ pub fn App(
                     <MemorySection page=page/>
                 </div>
                 {(!page.home.embed).then(|| view! { <MoreControls page=page/> })}
+                <Notes page=page/>
                 {(!page.home.embed).then(|| view! { <Converter page=page/> })}
             </div>
         </main>

@@ -26,9 +26,11 @@ pub(super) fn Question(page: Page) -> impl IntoView {
     let share = text(move || {
         let scenario = page.scenario();
         let peak = scenario.gpu().peak_name(scenario.precision().arithmetic());
+        let mfu = scenario.mfu_percent();
+        let impossible = if mfu > 100.0 { "impossible: " } else { "" };
         format!(
-            "{}% of the {peak} peak",
-            units::significant(scenario.mfu_percent(), 2)
+            "{impossible}{}% of the {peak} peak",
+            units::significant(mfu, 2)
         )
     });
     let impossible = flag(move || page.scenario().mfu_percent() > 100.0);

@@ -4,34 +4,28 @@ use super::address;
 use super::browser;
 use super::live::{self, text};
 use super::page::Page;
-use leptos::html;
+use leptos::ev::MouseEvent;
 use leptos::prelude::*;
+use std::time::Duration;
 
 /// Name, promise, and three buttons.
 #[component]
 pub(super) fn Header(page: Page) -> impl IntoView {
-    let (share, embed) = (
-        NodeRef::<html::Dialog>::new(),
-        NodeRef::<html::Dialog>::new(),
-    );
-    let open = |dialog: NodeRef<html::Dialog>| {
-        move |_| {
-            if let Some(dialog) = dialog.get_untracked() {
-                let _ = dialog.show_modal();
-            }
-        }
+    let skip = |event: MouseEvent| {
+        event.prevent_default();
+        browser::go_to("main");
     };
     view! {
-        <a class="skip" href="#main">"Skip to the question"</a>
+        <a class="skip" href="#main" on:click=skip>"Skip to the question"</a>
         <header>
             <span class="brand">"petaday"</span>
             <span class="promise">"What it takes to train a transformer, and why"</span>
-            <button type="button" id="share" on:click=open(share)>"Share"</button>
-            <button type="button" id="embed" on:click=open(embed)>"Embed"</button>
+            <button type="button" id="share" on:click=|_| browser::open_dialog("share-dialog")>"Share"</button>
+            <button type="button" id="embed" on:click=|_| browser::open_dialog("embed-dialog")>"Embed"</button>
             <ThemeButton/>
         </header>
-        <ShareDialog page=page dialog=share/>
-        <EmbedDialog page=page dialog=embed/>
+        <ShareDialog page=page/>
+        <EmbedDialog page=page/>
     }
 }
 
@@ -51,9 +45,9 @@ fn ThemeButton() -> impl IntoView {
 }
 
 #[component]
-fn ShareDialog(page: Page, dialog: NodeRef<html::Dialog>) -> impl IntoView {
+fn ShareDialog(page: Page) -> impl IntoView {
     view! {
-        <Dialog dialog=dialog id="share-dialog" title="Share">
+        <Dialog id="share-dialog" title="Share">
             <p>"This link opens exactly this configuration, now and in ten years."</p>
             <Copied id="share-link" name="Link" text=text(move || address::share_link(page))/>
         </Dialog>
@@ -61,16 +55,16 @@ fn ShareDialog(page: Page, dialog: NodeRef<html::Dialog>) -> impl IntoView {
 }
 
 #[component]
-fn EmbedDialog(page: Page, dialog: NodeRef<html::Dialog>) -> impl IntoView {
+fn EmbedDialog(page: Page) -> impl IntoView {
     let snippet = text(move || {
         let address = address::embed_link(page).replace('&', "&amp;");
         format!(
             "<iframe src=\"{address}\" title=\"petaday: what it takes to train a transformer\" loading=\"lazy\" \
-             width=\"100%\" height=\"720\" style=\"border:0\"></iframe>"
+             width=\"100%\" height=\"960\" style=\"border:0\"></iframe>"
         )
     });
     view! {
-        <Dialog dialog=dialog id="embed-dialog" title="Embed">
+        <Dialog id="embed-dialog" title="Embed">
             <p>
                 "Paste this into a page. It shows this configuration, follows the reader’s light or dark, stores \
                  nothing and asks no other server."
@@ -81,15 +75,10 @@ fn EmbedDialog(page: Page, dialog: NodeRef<html::Dialog>) -> impl IntoView {
 }
 
 #[component]
-fn Dialog(
-    dialog: NodeRef<html::Dialog>,
-    id: &'static str,
-    title: &'static str,
-    children: Children,
-) -> impl IntoView {
+fn Dialog(id: &'static str, title: &'static str, children: Children) -> impl IntoView {
     let heading = format!("{id}-heading");
     view! {
-        <dialog node_ref=dialog id=id aria-labelledby=heading.clone()>
+        <dialog id=id aria-labelledby=heading.clone()>
             <h2 id=heading.clone()>{title}</h2>
             {children()}
             <form method="dialog">
@@ -102,12 +91,14 @@ fn Dialog(
 /// Text to take away: in a field, so that it is there where copying is forbidden.
 #[component]
 fn Copied(id: &'static str, name: &'static str, text: Signal<String>) -> impl IntoView {
-    let field = NodeRef::<html::Input>::new();
-    let (copied, set_copied) = signal(false);
-    let copy = move |_| browser::copy(text.get_untracked(), field.get_untracked(), set_copied);
+    let copied = RwSignal::new(false);
+    let copy = move |_| {
+        copied.set(browser::copy(id));
+        set_timeout(move || copied.set(false), Duration::from_secs(2));
+    };
     view! {
         <div class="copied">
-            <input node_ref=field type="text" readonly id=id aria-label=name prop:value=text value=""/>
+            <input type="text" readonly id=id aria-label=name prop:value=text value=""/>
             <button type="button" on:click=copy>{live::text(move || if copied.get() { "Copied" } else { "Copy" })}</button>
         </div>
     }

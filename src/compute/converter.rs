@@ -70,6 +70,13 @@ impl Quantity {
     /// # Errors
     /// Where everything that could follow is held, or would leave its range.
     pub fn set(self, scenario: &Scenario, value: f64) -> Result<Scenario, Unconvertible> {
+        self.followed(scenario, value).map_err(|why| match why {
+            Unconvertible::Follows(invalid) => Unconvertible::OutOfReach(self, value, invalid),
+            other => other,
+        })
+    }
+
+    fn followed(self, scenario: &Scenario, value: f64) -> Result<Scenario, Unconvertible> {
         let held = scenario.held();
         let (gpus, rate) = (scenario.gpus() as f64, scenario.achieved());
         let time = Seconds(Self::Days.of(scenario) * SECONDS_PER_DAY);
@@ -77,7 +84,7 @@ impl Quantity {
             Self::Flop => {
                 set_compute(scenario, value).and_then(|set| keep_time(&set, time, Edited::Compute))
             }
-            Self::PfDays => Self::Flop.set(scenario, pf_days_to_flop(value)),
+            Self::PfDays => Self::Flop.followed(scenario, pf_days_to_flop(value)),
             Self::Days => {
                 let time = Seconds(value * SECONDS_PER_DAY);
                 let flop = flop_of(throughput(scenario), time);
@@ -116,10 +123,6 @@ impl Quantity {
                 }
             }
         }
-        .map_err(|why| match why {
-            Unconvertible::Follows(invalid) => Unconvertible::OutOfReach(self, value, invalid),
-            other => other,
-        })
     }
 }
 
@@ -265,12 +268,15 @@ impl fmt::Display for Unconvertible {
             Self::AllHeld(release) => write!(f, "Nothing is free to follow: release {release}"),
             Self::Follows(invalid) => write!(f, "{invalid}"),
             Self::OutOfReach(quantity, value, invalid) => {
-                write!(
-                    f,
-                    "{} = {} is out of reach: {invalid}",
-                    quantity.label(),
-                    editable(*value, 6)
-                )
+                let (label, value) = (quantity.label(), editable(*value, 6));
+                write!(f, "{label} = {value} is out of reach: ")?;
+                match invalid {
+                    Invalid::OutOfRange(field, _) => {
+                        let (label, valid) = (field.label(), field.valid());
+                        write!(f, "{label} would leave what is valid, {valid}")
+                    }
+                    other => write!(f, "{other}"),
+                }
             }
         }
     }

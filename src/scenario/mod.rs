@@ -387,11 +387,15 @@ impl fmt::Display for Invalid {
                     f,
                     "{divisor} = {value} does not divide {of} = {whole}; nearest that do: {below}"
                 )?;
-                if below == above {
-                    Ok(())
-                } else {
-                    write!(f, ", {above}")
+                if below != above {
+                    write!(f, ", {above}")?;
                 }
+                let multiple = whole - whole % value;
+                write!(f, "; or {of} = {}", multiple.max(*value))?;
+                if multiple > 0 {
+                    write!(f, ", {}", multiple + value)?;
+                }
+                Ok(())
             }
         }
     }
