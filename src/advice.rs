@@ -168,7 +168,7 @@ pub fn changes(scenario: &Scenario) -> Vec<Change> {
         (
             Field::Recomputation,
             option.index(),
-            format!("{} recomputation", option.label()),
+            format!("{} recompute", option.label()),
         )
     });
     let optimizers = [(Optimizer::AdamW8Bit, "8-bit AdamW")]

@@ -181,8 +181,8 @@ fn how(page: Page, part: Part) -> String {
 fn Changes(page: Page) -> impl IntoView {
     let label = |change: &Change| {
         let compute = match change.adds_compute {
-            added if added >= 0.005 => format!(", +{}% compute", decimal(100.0 * added, 0)),
-            added if added <= -0.005 => format!(", −{}% compute", decimal(-100.0 * added, 0)),
+            added if added >= 0.005 => format!(", +{}% FLOP", decimal(100.0 * added, 0)),
+            added if added <= -0.005 => format!(", −{}% FLOP", decimal(-100.0 * added, 0)),
             _ => String::new(),
         };
         format!("{}: −{} GB{compute}", change.label, gigabytes(change.saves))
