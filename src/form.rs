@@ -71,6 +71,12 @@ impl Form {
         self.draft(entry)?.error.as_ref().map(ToString::to_string)
     }
 
+    /// All that is wrong, with what it is wrong with.
+    pub fn errors(&self) -> Vec<(Entry, String)> {
+        let error = |draft: &Draft| Some((draft.entry, self.error(draft.entry)?));
+        self.drafts.iter().filter_map(error).collect()
+    }
+
     /// Takes what was typed; where it is valid, the scenario follows.
     pub fn edit(&mut self, entry: Entry, text: &str) {
         let error = self.commit(entry, text).err();

@@ -23,10 +23,11 @@ pub(super) fn TextField(
     error_id: String,
 ) -> impl IntoView {
     let invalid = move || page.error(entry).is_some();
+    let shown = text(move || page.text(entry));
     view! {
         <input
             class="text"
-            class:long=flag(move || page.text(entry).len() > 9)
+            class:long=flag(move || shown.read().len() > 9)
             type="text"
             inputmode="decimal"
             autocomplete="off"
@@ -35,7 +36,7 @@ pub(super) fn TextField(
             aria-label=name
             aria-invalid=maybe(move || invalid().then_some(true))
             aria-describedby=maybe(move || invalid().then(|| error_id.clone()))
-            prop:value=text(move || page.text(entry))
+            prop:value=shown
             value=page.text(entry)
             on:input=move |event| page.edit(entry, &event_target_value(&event))
             on:change=move |_| page.leave(entry)

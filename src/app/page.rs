@@ -77,6 +77,8 @@ pub struct Page {
     pub home: Home,
     state: RwSignal<State>,
     shown: Memo<Shown>,
+    /// Apart from the state, which changes at every step of a drag, because every field shows whether it has one.
+    errors: Memo<Vec<(Entry, String)>>,
     settled: Trigger,
 }
 
@@ -94,6 +96,7 @@ impl Page {
                     _ => (Shown::of(scenario), true),
                 }
             }),
+            errors: Memo::new(move |_| state.with(|state| state.form.errors())),
             settled: Trigger::new(),
         }
     }
@@ -140,12 +143,15 @@ impl Page {
 
     /// What is wrong with what was typed there.
     pub fn error(&self, entry: Entry) -> Option<String> {
-        self.state.with(|state| state.form.error(entry))
+        self.errors.with(|errors| {
+            let found = errors.iter().find(|(wrong, _)| *wrong == entry);
+            found.map(|(_, error)| error.clone())
+        })
     }
 
     /// Whether something typed is not valid, so that the answer is the last good one.
     pub fn is_stale(&self) -> bool {
-        self.state.with(|state| state.form.is_stale())
+        self.errors.with(|errors| !errors.is_empty())
     }
 
     /// Takes what is being typed.

@@ -359,7 +359,7 @@ impl Field {
         };
         let mut stops = field.stops();
         if matches!(self, Self::Hidden | Self::Heads | Self::TensorParallel) {
-            stops.retain(|stop| scenario.with(self, *stop).is_ok());
+            stops.retain(|stop| scenario.goes_with(self, *stop));
         }
         stops
     }

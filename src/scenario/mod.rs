@@ -225,6 +225,13 @@ impl Scenario {
         Ok(changed)
     }
 
+    /// Whether a value of the field's range goes with the rest.
+    pub(super) fn goes_with(&self, field: Field, value: Value) -> bool {
+        let mut changed = *self;
+        changed.assign(field, value);
+        changed.check_divisors().is_ok()
+    }
+
     fn assign(&mut self, field: Field, value: Value) {
         match (field, value) {
             (Field::Parameters, Value::Count(count)) => self.parameters = count,
