@@ -4,7 +4,7 @@
 //!
 //! 1. [`units`] quantities and how they are printed
 //! 2. [`formula`] one definition of a formula, read as a number or as an explanation
-//! 3. [`model`] what is trained, [`hardware`] what it is trained on
+//! 3. [`hardware`] what a model is trained on
 //! 4. [`scenario`] everything a reader chose, valid by construction
 //! 5. [`compute`] FLOP, time, and the converter between them
 //! 6. [`memory`] what each GPU holds
@@ -25,7 +25,6 @@ pub mod formula;
 pub mod hardware;
 pub mod link;
 pub mod memory;
-pub mod model;
 pub mod report;
 pub mod scenario;
 pub mod units;
