@@ -1,10 +1,10 @@
 //! What a reader should know beside the figures: where the rule of thumb misleads, and what would help.
 
 use crate::estimate::{Figure, estimate};
+use crate::field::{Choice, Value};
 use crate::memory::{Part, rule_of_thumb};
-use crate::scenario::{
-    Choice, Field, Optimizer, Precision, Preset, Recomputation, Scenario, Value,
-};
+use crate::scenario::{Field, Preset, Scenario};
+use crate::training::{Optimizer, Precision, Recomputation};
 use crate::units::{self, Bytes};
 
 /// A warning, shown at the figure it is about.
@@ -94,6 +94,10 @@ fn copy_twice(scenario: &Scenario) -> Option<Note> {
         Optimizer::AdamW => ("AdamW’s", 12, 8),
         Optimizer::AdamW8Bit => ("8-bit AdamW’s", 6, 2),
         Optimizer::Sgd => ("SGD’s", 8, 4),
+        Optimizer::PlainSgd => ("SGD’s", 4, 0),
+        Optimizer::Adafactor => ("Adafactor’s", 4, 0),
+        Optimizer::Lion => ("Lion’s", 8, 4),
+        Optimizer::Muon => ("Muon’s", 8, 4),
     };
     let twice = Bytes(u128::from(scenario.parameters()) * 4);
     let too_much = crate::estimate::gigabytes(twice);
@@ -107,7 +111,10 @@ fn copy_twice(scenario: &Scenario) -> Option<Note> {
                 "That is {too_much} GB too much. A separate FP32 copy exists only beside 16-bit weights."
             ),
         }),
-        Precision::Mixed => Some(Note {
+        Precision::Mixed
+        | Precision::Master
+        | Precision::MainGradients
+        | Precision::Fp16MainGradients => Some(Note {
             text: format!(
                 "Mixed precision as 2 + 4 plus {name} {counted} bytes counts the FP32 copy twice."
             ),

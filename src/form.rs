@@ -4,7 +4,8 @@
 //! values are valid only together. Until then the text stays as typed and the last good scenario stands.
 
 use crate::compute::{Quantity, Unconvertible, change};
-use crate::scenario::{Field, Scenario, Value};
+use crate::field::Value;
+use crate::scenario::{Field, Scenario};
 use crate::units;
 
 /// Something with a text field on the page.

@@ -20,13 +20,17 @@ pub mod advice;
 pub mod chart;
 pub mod compute;
 pub mod estimate;
+pub mod field;
 pub mod form;
 pub mod formula;
 pub mod hardware;
+pub mod layout;
 pub mod link;
 pub mod memory;
+pub mod model;
 pub mod report;
 pub mod scenario;
+pub mod training;
 pub mod units;
 
 #[cfg(any(target_arch = "wasm32", feature = "prerender"))]

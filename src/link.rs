@@ -3,7 +3,8 @@
 //! A link names its version, its preset and what differs from the preset, in readable keys:
 //! `v=1&preset=article&params=70B`. Links of every released version open for ever.
 
-use crate::scenario::{Field, Held, Invalid, PRESETS, Preset, Rate, Scenario, Value, shortened};
+use crate::field::Value;
+use crate::scenario::{Field, Held, Invalid, PRESETS, Preset, Rate, Scenario, shortened};
 use std::fmt;
 
 /// The version that links are written in.

@@ -2,8 +2,9 @@
 
 use crate::advice;
 use crate::estimate::Estimate;
+use crate::field::Value;
 use crate::memory::Part;
-use crate::scenario::{Field, Scenario, Value};
+use crate::scenario::{Field, Scenario};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -68,7 +69,7 @@ impl Report {
         let value = |field: Field| match scenario.value(field) {
             Value::Count(count) => FieldValue::Count(Exact(u128::from(count))),
             Value::Real(real) => FieldValue::Real(real),
-            choice @ Value::Choice(_) => FieldValue::Option(field.key_of(choice)),
+            text @ (Value::Choice(_) | Value::Layers(_)) => FieldValue::Option(field.key_of(text)),
         };
         let compute = &estimate.compute;
         let bytes = |part: Part| {

@@ -55,7 +55,7 @@ fn typed() -> impl Strategy<Value = String> {
 enum Act {
     Type(Entry, String),
     Leave(Entry),
-    Set(Field, petaday::scenario::Value),
+    Set(Field, petaday::field::Value),
 }
 
 fn act() -> impl Strategy<Value = Act> {

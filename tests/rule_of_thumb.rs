@@ -4,11 +4,11 @@ mod support;
 
 use petaday::compute::{Quantity, flop_to_pf_days, six_p_d};
 use petaday::estimate::{Figure, estimate, explain};
+use petaday::field::{Choice, Value};
 use petaday::formula::Fraction;
 use petaday::memory::Part;
-use petaday::scenario::{
-    Choice, Field, GradientDtype, Optimizer, Precision, Preset, Recomputation, Scenario, Value,
-};
+use petaday::scenario::{Field, Preset, Scenario};
+use petaday::training::{GradientDtype, Optimizer, Precision, Recomputation};
 use proptest::prelude::*;
 use serde_json::Value as Json;
 

@@ -2,8 +2,9 @@
 
 use super::live::{flag, maybe, text};
 use super::page::Page;
+use crate::field::{Kind, Value};
 use crate::form::Entry;
-use crate::scenario::{Field, Kind, PRESETS, Preset, Value};
+use crate::scenario::{Field, PRESETS, Preset};
 use crate::units::decimal;
 use leptos::prelude::*;
 

@@ -3,9 +3,10 @@
 use crate::advice::{self, Change, Note};
 use crate::chart::{MemoryBar, memory_bar};
 use crate::estimate::{Estimate, Figure, estimate};
+use crate::field::{Slider, Value};
 use crate::form::{Entry, Form};
 use crate::link::{self, Opened};
-use crate::scenario::{Field, Scenario, Slider, Value};
+use crate::scenario::{Field, Scenario};
 use leptos::prelude::*;
 
 /// Where the page finds itself.

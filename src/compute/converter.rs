@@ -4,7 +4,8 @@
 //! fixed order that is not held: tokens follow compute, days follow GPUs.
 
 use super::{flop_of, flop_to_pf_days, gpu_hours_of, pf_days_to_flop, six_p_d, time_of};
-use crate::scenario::{Field, Invalid, Scenario, Value, shortened};
+use crate::field::Value;
+use crate::scenario::{Field, Invalid, Scenario, shortened};
 use crate::units::{FlopPerSecond, SECONDS_PER_DAY, SECONDS_PER_HOUR, Seconds, editable};
 use std::fmt;
 
@@ -230,7 +231,7 @@ fn set_rate(scenario: &Scenario, rate: FlopPerSecond) -> Result<Scenario, Unconv
 fn follow(scenario: &Scenario, field: Field, value: f64) -> Result<Scenario, Unconvertible> {
     let value = match scenario.value(field) {
         Value::Count(_) => Value::Count(value.round() as u64),
-        Value::Real(_) | Value::Choice(_) => Value::Real(value),
+        _ => Value::Real(value),
     };
     scenario.with(field, value).map_err(Unconvertible::Follows)
 }

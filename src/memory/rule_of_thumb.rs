@@ -4,7 +4,8 @@
 
 use super::{Memory, Part, Term};
 use crate::formula::{Fraction, Number, Source, Symbol};
-use crate::scenario::{Optimizer, Precision, Recomputation, Scenario};
+use crate::scenario::Scenario;
+use crate::training::{Optimizer, Precision, Recomputation};
 use crate::units::Bytes;
 
 static P: Symbol = Symbol {
@@ -121,16 +122,22 @@ fn weight_bytes(precision: Precision) -> (u32, &'static str) {
     match precision {
         Precision::Fp32 => (4, ""),
         Precision::SixteenBit => (2, ""),
-        Precision::Mixed => (2 + 4, "16-bit 2, FP32 copy 4"),
+        Precision::Mixed
+        | Precision::Master
+        | Precision::MainGradients
+        | Precision::Fp16MainGradients => (2 + 4, "16-bit 2, FP32 copy 4"),
     }
 }
 
-/// Optimizer states: AdamW 12; 8-bit AdamW 6; SGD with momentum 8; each with an FP32 copy of the weights.
+/// Optimizer states: AdamW 12; 8-bit AdamW 6; SGD with momentum 8; each with an FP32 copy of the weights. The other
+/// optimizers by the same count.
 fn optimizer_bytes(optimizer: Optimizer) -> (u32, &'static str) {
     match optimizer {
         Optimizer::AdamW => (4 + 4 + 4, "FP32 copy 4, momentum 4, variance 4"),
         Optimizer::AdamW8Bit => (4 + 1 + 1, "FP32 copy 4, momentum 1, variance 1"),
-        Optimizer::Sgd => (4 + 4, "FP32 copy 4, momentum 4"),
+        Optimizer::Sgd | Optimizer::Lion | Optimizer::Muon => (4 + 4, "FP32 copy 4, momentum 4"),
+        Optimizer::PlainSgd => (4, "FP32 copy 4"),
+        Optimizer::Adafactor => (4, "FP32 copy 4; factors neglected"),
     }
 }
 

@@ -1,15 +1,14 @@
 //! Everything a reader chose. A [`Scenario`] that exists is valid, so no formula checks anything.
 
-mod choice;
 mod field;
-mod number;
 mod preset;
 
-pub use choice::{Choice, GradientDtype, Optimizer, Precision, Recomputation};
-pub use field::{Field, Kind, NumberField, Scale, Slider, Value};
+pub use field::Field;
 pub use preset::{PRESETS, Preset};
 
+use crate::field::{self as values, Choice, Value};
 use crate::hardware::{ACCELERATORS, Accelerator};
+use crate::training::{GradientDtype, Optimizer, Precision, Recomputation};
 use crate::units::FlopPerSecond;
 use std::fmt;
 
@@ -170,7 +169,7 @@ impl Scenario {
 
     /// Reads a real number as the fields do, with its unit or without.
     pub(crate) fn read_real(text: &str, unit: &str) -> Option<f64> {
-        number::real(text, unit).ok()
+        values::real(text, unit).ok()
     }
 
     /// This scenario, holding other things.

@@ -1,8 +1,9 @@
 //! Scenarios to start from. A link names its preset and what differs from it, so a released row never
 //! changes: a better one gets a new id.
 
-use super::{GradientDtype, Held, Optimizer, Precision, Rate, Recomputation, Scenario};
+use super::{Held, Rate, Scenario};
 use crate::hardware::{ACCELERATORS, Accelerator};
+use crate::training::{GradientDtype, Optimizer, Precision, Recomputation};
 
 /// A named scenario.
 pub struct Preset {

@@ -1,8 +1,9 @@
 //! What several test files share.
 #![allow(dead_code)] // Each file uses its part of it.
 
+use petaday::field::{Kind, LayerSet, Value};
 use petaday::link::{self, HOLDS};
-use petaday::scenario::{Field, Kind, PRESETS, Scenario, Value};
+use petaday::scenario::{Field, PRESETS, Scenario};
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::RngSeed;
@@ -24,6 +25,9 @@ pub fn cases(cases: u32) -> ProptestConfig {
 pub fn value(field: Field) -> BoxedStrategy<Value> {
     match field.kind() {
         Kind::Choice(options) => (0..options.len()).prop_map(Value::Choice).boxed(),
+        Kind::Layers => (1..6u64, 0..8u64)
+            .prop_map(|(step, first)| Value::Layers(LayerSet::every(step, first)))
+            .boxed(),
         Kind::Number(number) => {
             let (min, max, whole) = (number.min, number.max, number.whole);
             let spread = (min.ln()..=max.ln()).prop_map(|log: f64| log.exp());

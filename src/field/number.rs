@@ -1,16 +1,7 @@
 //! Numbers as people type them: `7B`, `1.4e12`, `6_738_415_616`, `4k`, `1,000`.
 
+use super::Malformed;
 use crate::units::{self, DIGITS};
-
-/// What can be wrong with a number before any range is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Malformed {
-    Empty,
-    NotANumber,
-    NotWhole,
-    TooLarge,
-    Negative,
-}
 
 /// A decimal number taken apart: `digits` × 10^`exponent` × `multiplier`.
 struct Parts {
@@ -37,10 +28,10 @@ pub(super) fn whole(text: &str, kilo: u64, unit: &str) -> Result<u64, Malformed>
         return Ok(0);
     }
     if negative {
-        return Err(Malformed::Negative);
+        return Err(Malformed::OutOfRange);
     }
     if digits.len() as i64 + exponent > 25 {
-        return Err(Malformed::TooLarge);
+        return Err(Malformed::OutOfRange);
     }
     if digits.len() > 25 || exponent < -25 {
         return Err(Malformed::NotWhole);
@@ -48,20 +39,20 @@ pub(super) fn whole(text: &str, kilo: u64, unit: &str) -> Result<u64, Malformed>
     let mantissa: u128 = digits.parse().map_err(|_| Malformed::NotANumber)?;
     let scaled = mantissa
         .checked_mul(u128::from(multiplier))
-        .ok_or(Malformed::TooLarge)?;
+        .ok_or(Malformed::OutOfRange)?;
     let power = 10u128.pow(exponent.unsigned_abs() as u32);
     let value = if exponent >= 0 {
-        scaled.checked_mul(power).ok_or(Malformed::TooLarge)?
+        scaled.checked_mul(power).ok_or(Malformed::OutOfRange)?
     } else if scaled.is_multiple_of(power) {
         scaled / power
     } else {
         return Err(Malformed::NotWhole);
     };
-    u64::try_from(value).map_err(|_| Malformed::TooLarge)
+    u64::try_from(value).map_err(|_| Malformed::OutOfRange)
 }
 
 /// A real number, finite.
-pub(super) fn real(text: &str, unit: &str) -> Result<f64, Malformed> {
+pub(crate) fn real(text: &str, unit: &str) -> Result<f64, Malformed> {
     let Parts {
         negative,
         digits,
@@ -70,14 +61,14 @@ pub(super) fn real(text: &str, unit: &str) -> Result<f64, Malformed> {
     } = take_apart(text, 1_000, unit)?;
     let value = scaled(&digits, exponent + i64::from(multiplier.ilog10()));
     match (value.is_finite(), negative && value != 0.0) {
-        (false, _) => Err(Malformed::TooLarge),
-        (true, true) => Err(Malformed::Negative),
+        (false, _) => Err(Malformed::OutOfRange),
+        (true, true) => Err(Malformed::OutOfRange),
         (true, false) => Ok(value),
     }
 }
 
 /// A real number to [`DIGITS`] digits, which is what fields keep: it is printed and read back unchanged.
-pub(super) fn rounded(value: f64) -> f64 {
+pub(crate) fn rounded(value: f64) -> f64 {
     if value == 0.0 || !value.is_finite() {
         return value;
     }
@@ -235,15 +226,15 @@ mod tests {
             ("e5", Malformed::NotANumber),
             (".", Malformed::NotANumber),
             ("B", Malformed::NotANumber),
-            ("-3", Malformed::Negative),
+            ("-3", Malformed::OutOfRange),
             ("1.5", Malformed::NotWhole),
             ("1e-400", Malformed::NotWhole),
-            ("1e400", Malformed::TooLarge),
-            ("1e99999999999999999999", Malformed::TooLarge),
+            ("1e400", Malformed::OutOfRange),
+            ("1e99999999999999999999", Malformed::OutOfRange),
         ] {
             assert_eq!(whole(text, 1_000, "x"), Err(why), "{text}");
         }
-        assert_eq!(real("1e400", ""), Err(Malformed::TooLarge));
+        assert_eq!(real("1e400", ""), Err(Malformed::OutOfRange));
         assert_eq!(real("NaN", ""), Err(Malformed::NotANumber));
     }
 }

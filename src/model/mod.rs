@@ -1,0 +1,12 @@
+//! What is trained: a decoder transformer as its configuration describes it.
+
+mod architecture;
+mod family;
+mod field;
+
+pub use architecture::{
+    Activation, Architecture, Attention, Dropout, Experts, FeedForward, Latent, NormKind,
+    NormPlaces, Norms, QkNorm, Router, RouterBias, Window,
+};
+pub use family::Family;
+pub use field::ModelField;
