@@ -1,10 +1,13 @@
 //! The native command. It knows the core and nothing of the page.
 
+mod check;
+
 use clap::{Parser, Subcommand};
 use petaday::estimate::estimate;
 use petaday::link;
 use petaday::report::Report;
 use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// What it takes to train a transformer.
@@ -23,16 +26,55 @@ enum Command {
         #[arg(value_name = "QUERY-OR-URL")]
         link: String,
     },
+    /// Holds petaday to tables of outside facts: a line a row, then one JSON object a file.
+    Check {
+        /// Tables as JSON or JSON lines.
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
+    },
 }
 
 fn main() -> ExitCode {
-    let Command::Estimate { link } = Arguments::parse().command;
-    let (answer, code) = match answer(&link) {
-        Ok(answer) => (answer, ExitCode::SUCCESS),
-        Err(error) => (error, ExitCode::FAILURE),
+    let done = match Arguments::parse().command {
+        Command::Estimate { link } => match answer(&link) {
+            Ok(answer) => {
+                println!("{answer:#}");
+                true
+            }
+            Err(error) => {
+                println!("{error:#}");
+                false
+            }
+        },
+        Command::Check { files } => files.iter().all(|file| check_file(file)),
     };
-    println!("{answer:#}");
-    code
+    if done {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// Checks one table; says whether it could be read.
+fn check_file(file: &Path) -> bool {
+    let name = file.display().to_string();
+    let read = std::fs::read_to_string(file).map_err(|why| why.to_string());
+    let rows = match read.and_then(|text| check::rows(&text)) {
+        Ok(rows) => rows,
+        Err(why) => {
+            println!("{}", json!({ "error": error(&name, &why) }));
+            return false;
+        }
+    };
+    let outcomes: Vec<_> = rows.iter().map(check::outcome).collect();
+    for (row, outcome) in rows.iter().zip(&outcomes) {
+        let name = ["id", "name", "model"]
+            .iter()
+            .find_map(|key| row[*key].as_str());
+        println!("{}: {outcome}", name.unwrap_or("row"));
+    }
+    println!("{}", check::summary(&name, &outcomes));
+    true
 }
 
 /// The estimate of a link. The page falls back where a field is wrong and says so to a reader; a program
