@@ -1,6 +1,8 @@
 //! How much computation a training run takes, and how long that lasts.
 
 mod converter;
+pub mod cost;
+pub mod scaling_law;
 
 pub use converter::{Quantity, Unconvertible, change};
 
