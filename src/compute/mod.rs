@@ -3,6 +3,7 @@
 mod converter;
 pub mod cost;
 pub mod scaling_law;
+pub mod solve;
 
 pub use converter::{Quantity, Unconvertible, change};
 
