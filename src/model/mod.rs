@@ -4,6 +4,7 @@ mod architecture;
 mod family;
 mod field;
 mod implementation;
+mod parameter_list;
 pub mod parameters;
 pub mod symbols;
 
@@ -14,3 +15,4 @@ pub use architecture::{
 pub use family::Family;
 pub use field::ModelField;
 pub use implementation::Piece;
+pub use parameter_list::{Count, GroupParameters};
