@@ -267,3 +267,102 @@ proptest! {
         }
     }
 }
+
+/// `petaday check`, which reads architectures from the rows' own fields.
+#[cfg(feature = "command")]
+mod check {
+    use super::Json;
+    use serde_json::json;
+    use std::path::Path;
+    use std::process::Command;
+
+    /// What `petaday check` prints of a table: a line a row, and the summary.
+    #[track_caller]
+    fn check(file: &Path) -> (Vec<String>, Json) {
+        let output = Command::new(env!("CARGO_BIN_EXE_petaday"))
+            .arg("check")
+            .arg(file)
+            .output()
+            .unwrap();
+        assert!(output.status.success());
+        let text = String::from_utf8(output.stdout).unwrap();
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        let summary = serde_json::from_str(&lines.pop().unwrap()).unwrap();
+        (lines, summary)
+    }
+
+    #[test]
+    fn every_published_count() {
+        let (lines, summary) = check(Path::new("tests/reference/models.json"));
+        let figures =
+            ["rows", "compared", "exact", "left_out"].map(|key| summary[key].as_u64().unwrap());
+        // Three rows have no published count, eight a rounded one.
+        assert_eq!(figures, [88, 77, 77, 11], "{lines:#?}");
+        assert_eq!(summary["worst_error"], 0.0);
+    }
+
+    /// DBRX, whose counts close (Databricks 2024), with fields changed.
+    #[test]
+    fn rules() {
+        let left_out = "left out: a size is missing or impossible";
+        let cases = [
+            (json!({}), "parameters: ours 131596523520"),
+            (
+                json!({ "arch": "Databricks" }),
+                "parameters: ours 131596523520",
+            ),
+            (
+                json!({ "extra_params": 5 }),
+                "parameters: ours 131596523525",
+            ),
+            // The active count is reported where the total is exact.
+            (
+                json!({ "computed": { "active": 1 } }),
+                "active parameters: ours 36469708800",
+            ),
+            (
+                json!({ "computed": { "active": 1 }, "extra_params": 5 }),
+                "parameters: ours 131596523525",
+            ),
+            (
+                json!({ "published_params": null }),
+                "left out: no published count",
+            ),
+            (
+                json!({ "published_kind": "rounded" }),
+                "left out: published count is rounded",
+            ),
+            (json!({ "hidden": 0 }), left_out),
+            (json!({ "hidden": "wide" }), left_out),
+            (json!({ "heads": null }), left_out),
+            (json!({ "layers": u64::MAX }), left_out),
+            (json!({ "moe": { "experts": 16 } }), left_out),
+        ];
+        let rows: Vec<Json> = cases
+            .iter()
+            .map(|(changes, _)| {
+                let mut row = json!({
+                    "arch": "Dbrx", "hidden": 6144, "layers": 40, "heads": 48, "kv_heads": 8, "head_dim": 128,
+                    "ffn": 10752, "gated_ffn": true, "vocab": 100352, "norm_has_bias": false, "norms_per_layer": 2,
+                    "moe": { "experts": 16, "active": 4, "expert_ffn": 10752, "first_dense": 0, "moe_every": 1 },
+                    "published_params": 131596523520u64, "published_kind": "exact",
+                    "computed": { "active": 36469708800u64 },
+                });
+                for (field, value) in changes.as_object().unwrap() {
+                    row[field] = value.clone();
+                }
+                row
+            })
+            .collect();
+        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("models.json");
+        std::fs::write(&file, json!(rows).to_string()).unwrap();
+        let (lines, _) = check(&file);
+        for (line, (changes, expected)) in lines.iter().zip(&cases) {
+            assert!(
+                line.starts_with(&format!("row: {expected}")),
+                "{changes}: {line}"
+            );
+        }
+        assert_eq!(lines.len(), cases.len());
+    }
+}
