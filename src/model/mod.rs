@@ -3,6 +3,7 @@
 mod architecture;
 mod family;
 mod field;
+pub mod huggingface;
 mod implementation;
 pub mod parameters;
 pub mod symbols;
