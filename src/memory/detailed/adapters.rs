@@ -51,6 +51,25 @@ impl Targets {
     /// Every linear layer of the blocks; routed experts and the head are none.
     pub const ALL: Self = Self(127);
 
+    /// The layers of a Hugging Face module of this name, such as `q_proj`; none where no family has one.
+    pub fn of_module(name: &str) -> Option<Self> {
+        Some(match name {
+            "q_proj" | "q_a_proj" | "q_b_proj" => Self::QUERY,
+            "k_proj" => Self::KEY,
+            "v_proj" => Self::VALUE,
+            "kv_a_proj_with_mqa" | "kv_b_proj" => Self::KEY.and(Self::VALUE),
+            "qkv_proj" | "query_key_value" | "c_attn" | "Wqkv" => {
+                Self::QUERY.and(Self::KEY).and(Self::VALUE)
+            }
+            "o_proj" | "out_proj" | "dense" => Self::OUTPUT,
+            "gate_proj" => Self::GATE,
+            "up_proj" | "fc1" | "c_fc" | "fc_in" | "dense_h_to_4h" => Self::UP,
+            "gate_up_proj" => Self::GATE.and(Self::UP),
+            "down_proj" | "fc2" | "fc_out" | "dense_4h_to_h" => Self::DOWN,
+            _ => return None,
+        })
+    }
+
     /// These and those.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {

@@ -49,14 +49,12 @@ impl Backward<'_> {
         let value = self.temporary(VALUE, repeated, x.dtype);
         let probabilities = self.temporary(PROBABILITIES, full, x.dtype);
         self.heap.free(d_out);
-        for kept in [
+        self.release_all([
             Kept::Value,
             Kept::Probabilities,
             Kept::Dropped,
             Kept::QueryKeyValue,
-        ] {
-            self.heap.release(kept.into());
-        }
+        ]);
         let scores = self.softmax(probabilities);
         let dtype = block.score_dtype();
         let mut query = self.temporary(QUERY, x.query(), dtype);
@@ -67,9 +65,7 @@ impl Backward<'_> {
         };
         let mut key = self.temporary(KEY, keys, dtype);
         self.heap.free(scores);
-        for kept in [Kept::Query, Kept::Key, Kept::QueryKeyValue] {
-            self.heap.release(kept.into());
-        }
+        self.release_all([Kept::Query, Kept::Key, Kept::QueryKeyValue]);
         if dtype != x.dtype {
             query = self.recast(query, x.dtype);
             key = self.recast(key, x.dtype);
@@ -170,25 +166,20 @@ impl Backward<'_> {
         let value = self.temporary(VALUE, heads, Dtype::Fp32);
         let probabilities = self.temporary(PROBABILITIES, full, Dtype::Fp32);
         self.heap.free(d_out);
-        for kept in [Kept::ValueFp32, Kept::Value, Kept::QueryKeyValue] {
-            self.heap.release(kept.into());
-        }
+        self.release_all([Kept::ValueFp32, Kept::Value, Kept::QueryKeyValue]);
         let scores = self.temporary(SCORES, full, Dtype::Fp32);
         self.heap.free(probabilities);
         self.heap.release(Kept::Softmax.into());
         let query = self.temporary(QUERY, heads, Dtype::Fp32);
         let key = self.temporary(KEY, heads, Dtype::Fp32);
         self.heap.free(scores);
-        for kept in [Kept::Query, Kept::Key, Kept::QueryKeyValue] {
-            self.heap.release(kept.into());
-        }
-        let [query, key, value] = [(query, heads), (key, x.key()), (value, x.key())].map(
-            |(gradient, sides)| {
+        self.release_all([Kept::Query, Kept::Key, Kept::QueryKeyValue]);
+        let [query, key, value] =
+            [(query, heads), (key, x.key()), (value, x.key())].map(|(gradient, sides)| {
                 let narrow = self.temporary(gradient.name, sides, x.dtype);
                 self.heap.free(gradient);
                 narrow
-            },
-        );
+            });
         Gradients { query, key, value }
     }
 
@@ -211,7 +202,7 @@ impl Backward<'_> {
 
     /// A fused kernel is done with what it kept.
     pub fn release_kernel(&mut self) {
-        for kept in [
+        self.release_all([
             Kept::Attended,
             Kept::Query,
             Kept::Key,
@@ -222,9 +213,7 @@ impl Backward<'_> {
             Kept::Bias,
             Kept::LogSumExp,
             Kept::Seed,
-        ] {
-            self.heap.release(kept.into());
-        }
+        ]);
     }
 
     /// What flash attention's backward pass allocates inside: an FP32 accumulator of the queries' gradient, row sums, and
@@ -308,9 +297,8 @@ impl Backward<'_> {
         let direct = self.temporary(name("gradient, direct part"), full, Dtype::Fp32);
         self.scratch(name("gradient of 1/σ"), full, Dtype::Fp32);
         self.heap.free(dy);
-        let power = [(); 4].map(|()| {
-            self.temporary(name("gradient through the squares"), full, Dtype::Fp32)
-        });
+        let power = [(); 4]
+            .map(|()| self.temporary(name("gradient through the squares"), full, Dtype::Fp32));
         for part in power {
             self.heap.free(part);
         }
@@ -356,13 +344,7 @@ impl Backward<'_> {
             let fused = self.clamp(Kept::QueryBeforeClamp, fused);
             self.heap.release(Kept::KeyBeforeClamp.into());
             self.heap.release(Kept::ValueBeforeClamp.into());
-            return self.linear(
-                Linear::QueryKeyValue,
-                source,
-                run.parameter,
-                fused,
-                waiting,
-            );
+            return self.linear(Linear::QueryKeyValue, source, run.parameter, fused, waiting);
         }
         let value = self.clamp(Kept::ValueBeforeClamp, value);
         let dx = self.linear(Linear::Value, source, run.parameter, value, waiting);

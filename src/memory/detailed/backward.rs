@@ -5,7 +5,7 @@
 //! kept it has run.
 
 use super::run::Block;
-use super::saved::Tape;
+use super::saved::{Kept, Tape};
 use super::tally::{Heap, Live, Tally};
 use super::tensor::{Dtype, Name, Place, Segment, Shape};
 
@@ -61,6 +61,13 @@ impl<'a> Backward<'a> {
         } else {
             // Nobody frees it: it stays in the tally.
             let _stays = self.heap.alloc(Segment::Gradients, name, shape, dtype);
+        }
+    }
+
+    /// Operations on several saved tensors are done.
+    pub fn release_all<const N: usize>(&mut self, kept: [Kept; N]) {
+        for kept in kept {
+            self.heap.release(kept.into());
         }
     }
 

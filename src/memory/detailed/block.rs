@@ -95,7 +95,12 @@ impl Block<'_> {
         }
         let (attended, width) = (self.attended(), self.matrix(Linear::Output).inputs);
         self.keep_inputs(&mut tape, attended, width, run.matmul, &[Linear::Output]);
-        self.keep_after(&mut tape, Site::AfterAttention, Site::First, Kept::AttentionMask);
+        self.keep_after(
+            &mut tape,
+            Site::AfterAttention,
+            Site::First,
+            Kept::AttentionMask,
+        );
 
         // Feed-forward network or experts.
         match places {

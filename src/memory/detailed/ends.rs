@@ -184,7 +184,12 @@ impl<'a> Run<'a> {
             }
             Buffers::Masks => {
                 let sides = [positions, positions];
-                add("causal mask", sides.into(), Dtype::Bool, architecture.layers);
+                add(
+                    "causal mask",
+                    sides.into(),
+                    Dtype::Bool,
+                    architecture.layers,
+                );
             }
             Buffers::Frequencies | Buffers::FrequenciesAndScale => {}
         }
@@ -277,9 +282,7 @@ impl<'a> Run<'a> {
         let nll = pass.temporary(name("gradient of the log-likelihood"), sides, Dtype::Fp32);
         let mut logits = pass.temporary(name("gradient, FP32"), sides, Dtype::Fp32);
         pass.heap.free(nll);
-        for kept in [Kept::LogSoftmax, Kept::Labels, Kept::Loss] {
-            pass.heap.release(kept.into());
-        }
+        pass.release_all([Kept::LogSoftmax, Kept::Labels, Kept::Loss]);
         if self.matmul == Dtype::Sixteen {
             logits = pass.recast(logits, Dtype::Sixteen);
         }

@@ -35,12 +35,7 @@ impl Block<'_> {
         Routed {
             tokens: run.tokens,
             hidden: run.architecture.hidden,
-            slots: run.tokens
-                * if every {
-                    experts.count
-                } else {
-                    experts.active
-                },
+            slots: run.tokens * if every { experts.count } else { experts.active },
             inner: experts.size,
             experts: experts.count,
             dtype,

@@ -51,7 +51,7 @@ impl Backward<'_> {
         };
         let gathered = self.gather(&x, gradient);
         let dx = self.join(gathered, waiting);
-        for kept in [
+        self.release_all([
             Kept::SortOrder,
             Kept::SlotToken,
             Kept::TopIndex,
@@ -60,9 +60,7 @@ impl Backward<'_> {
             Kept::RouterScores,
             Kept::GroupMask,
             Kept::SortedIds,
-        ] {
-            self.heap.release(kept.into());
-        }
+        ]);
         let dx = self.router(&x, source, dx);
         match scaled {
             Some(scaled) => self.shared_experts(experts, source, scaled, Some(dx)),
@@ -90,13 +88,7 @@ impl Backward<'_> {
         let run = self.block.run;
         let sides = [run.tokens, experts.shared_size];
         let name = |what| Name("shared experts", what);
-        let hidden = self.linear(
-            Linear::SharedDown,
-            Kept::SharedHidden,
-            run.matmul,
-            dy,
-            None,
-        );
+        let hidden = self.linear(Linear::SharedDown, Kept::SharedHidden, run.matmul, dy, None);
         let gate = self.temporary(name("gradient of the gate"), sides, run.matmul);
         let up = self.temporary(name("gradient of up"), sides, run.matmul);
         self.heap.free(hidden);
@@ -142,13 +134,7 @@ impl Backward<'_> {
         };
         self.heap.free(product);
         self.heap.free(sorted);
-        for kept in [
-            Kept::ExpertOut,
-            Kept::InverseOrder,
-            Kept::GatheredWeight,
-        ] {
-            self.heap.release(kept.into());
-        }
+        self.release_all([Kept::ExpertOut, Kept::InverseOrder, Kept::GatheredWeight]);
         weighted
     }
 
@@ -340,7 +326,11 @@ impl Backward<'_> {
             Segment::Gradients
         };
         let weight = self.heap.alloc(stays, name, shape, run.matmul);
-        let mut dx = self.temporary(Name(linear.label(), "gradient of the input"), dx, run.matmul);
+        let mut dx = self.temporary(
+            Name(linear.label(), "gradient of the input"),
+            dx,
+            run.matmul,
+        );
         self.heap.free(dy);
         self.heap.release(Saved::Linear(linear, OfLinear::Cast));
         if run.autocast {

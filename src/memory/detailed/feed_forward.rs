@@ -240,14 +240,14 @@ impl Backward<'_> {
         // Recomputed tensors go as soon as they are unpacked.
         let early = self.block.kind.recomputed;
         if early {
-            product.map(|kept| self.heap.release(kept.into()));
+            self.release_all(product);
         }
         if cast {
             half = self.recast(half, narrow);
         }
         self.heap.free(dy);
         if !early {
-            product.map(|kept| self.heap.release(kept.into()));
+            self.release_all(product);
         }
 
         // tanh, and √(2/π).

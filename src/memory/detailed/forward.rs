@@ -27,7 +27,12 @@ impl Block<'_> {
                 add("scores, FP32", x.scores(), softmax, 1);
             }
             let [b, _, s, _] = x.query();
-            add("block input", [b, s, run.architecture.hidden, 1], x.dtype, 1);
+            add(
+                "block input",
+                [b, s, run.architecture.hidden, 1],
+                x.dtype,
+                1,
+            );
             add("q, k and v", x.query(), x.dtype, 3);
         }
         tally

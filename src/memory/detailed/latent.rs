@@ -93,7 +93,12 @@ impl Block<'_> {
 
 impl Backward<'_> {
     /// From the gradient of the heads' outputs to that of the block's normalised input.
-    pub fn latent_attention(&mut self, latent: &Latent, d_out: Live, waiting: Option<Live>) -> Live {
+    pub fn latent_attention(
+        &mut self,
+        latent: &Latent,
+        d_out: Live,
+        waiting: Option<Live>,
+    ) -> Live {
         let run = self.block.run;
         let x = self.block.heads();
         let [b, a, s, _] = x.query();
@@ -136,7 +141,11 @@ impl Backward<'_> {
         self.heap.free(copied);
         self.heap.free(key);
         let shared = [b, s, latent.rope_dim];
-        let shared = self.temporary(name("k, rotated part", "sum over heads"), shared, rope.dtype);
+        let shared = self.temporary(
+            name("k, rotated part", "sum over heads"),
+            shared,
+            rope.dtype,
+        );
         self.heap.free(rope);
 
         // Keys and values side by side, then their expansion.
@@ -178,9 +187,7 @@ impl Backward<'_> {
         let name = Name("probabilities", "gradient");
         let mut gradient = self.temporary(name, x.scores(), x.dtype);
         self.heap.free(d_out);
-        for kept in [Kept::Value, Kept::KeyValue, Kept::Probabilities] {
-            self.heap.release(kept.into());
-        }
+        self.release_all([Kept::Value, Kept::KeyValue, Kept::Probabilities]);
         if sixteen {
             gradient = self.recast(gradient, Dtype::Fp32);
         }

@@ -108,7 +108,10 @@ impl<'a> Outline<'a> {
         let head = run.keep_head();
         let head_saved = Tally::of_tape(&head);
         let pass = run.head_backward(head);
-        debug_assert_eq!(pass.left, 0, "a saved tensor of the head was never given back");
+        debug_assert_eq!(
+            pass.left, 0,
+            "a saved tensor of the head was never given back"
+        );
         Self {
             kinds: Self::kinds(&run),
             run,

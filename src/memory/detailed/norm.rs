@@ -179,8 +179,7 @@ impl Backward<'_> {
         } else {
             dy
         };
-        let mut normalised =
-            self.temporary(name("gradient of the normalised"), full, scaled.dtype);
+        let mut normalised = self.temporary(name("gradient of the normalised"), full, scaled.dtype);
         if trained {
             self.scratch(name("gradient × normalised"), full, scaled.dtype);
             self.gradient(weight, [rows.weight], dtype);

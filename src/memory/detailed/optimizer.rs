@@ -90,12 +90,12 @@ impl Rule {
         }
     }
 
-    /// What it keeps whatever the tensors: bitsandbytes' code book.
+    /// What it keeps whatever the tensors: bitsandbytes’ code books.
     pub fn keep_once(&self, states: &mut Tally) {
         if self.optimizer == Optimizer::AdamW8Bit {
-            let name = Name("", "code book of 8-bit states");
+            let name = Name("", "code books of 8-bit states, signed and unsigned");
             let (segment, place) = (Segment::Optimizer, Place::Step);
-            states.add(segment, place, name, [256], Dtype::Fp32, 1);
+            states.add(segment, place, name, [256], Dtype::Fp32, 2);
         }
     }
 

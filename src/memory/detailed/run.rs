@@ -190,10 +190,7 @@ impl<'a> Block<'a> {
         let attention = &architecture.attention;
         let network = &architecture.feed_forward;
         let latent = attention.latent.unwrap_or(crate::model::Latent::DEFAULT);
-        let experts = architecture
-            .experts
-            .as_ref()
-            .unwrap_or(&Experts::DEFAULT);
+        let experts = architecture.experts.as_ref().unwrap_or(&Experts::DEFAULT);
         let h = architecture.hidden;
         let (a, g, d) = (attention.heads, attention.kv_heads, attention.head_dim);
         let (inputs, outputs, bias) = match linear {

@@ -263,7 +263,9 @@ impl Block<'_> {
         push(Linear::Output);
         match self.experts() {
             Some(experts) if experts.shared_size > 0 => {
-                [Linear::SharedGate, Linear::SharedUp, Linear::SharedDown].map(&mut push);
+                push(Linear::SharedGate);
+                push(Linear::SharedUp);
+                push(Linear::SharedDown);
             }
             Some(_) => {}
             None => {
@@ -304,25 +306,29 @@ fn is_quantised(tensor: &parameters::Tensor) -> bool {
 }
 
 /// Weights in NF4: half a byte each, and the constants of blocks of 64 (QLoRA, arXiv:2305.14314, §3).
-fn quantised(
-    weights: &mut Tally,
-    name: Name,
-    place: Place,
-    shape: Shape,
-    base: Base,
-    count: u64,
-) {
+fn quantised(weights: &mut Tally, name: Name, place: Place, shape: Shape, base: Base, count: u64) {
     let elements = shape.elements();
     let mut add = |what, elements: u128, dtype| {
         // A weight tensor's elements fit 64 bits: architectures are bounded.
         let sides = [u64::try_from(elements).unwrap_or(u64::MAX)];
-        weights.add(Segment::Weights, place, Name(name.0, what), sides, dtype, count);
+        weights.add(
+            Segment::Weights,
+            place,
+            Name(name.0, what),
+            sides,
+            dtype,
+            count,
+        );
     };
     add("weight, NF4 pairs", elements.div_ceil(2), Dtype::Byte);
     let blocks = elements.div_ceil(64);
     if base == Base::Nf4DoubleQuantised {
         add("block constants, 8 bit", blocks, Dtype::Byte);
-        add("constants of 256 block constants", blocks.div_ceil(256), Dtype::Fp32);
+        add(
+            "constants of 256 block constants",
+            blocks.div_ceil(256),
+            Dtype::Fp32,
+        );
     } else {
         add("block constants", blocks, Dtype::Fp32);
     }
