@@ -24,7 +24,7 @@ mod tally;
 mod tensor;
 
 pub use adapters::{AdapterDtype, Adapters, Base, Targets};
-pub use implementation::{Buffers, Implementation, Join, PositionIds, Rotary};
+pub use implementation::{Buffers, Implementation, Join, PositionIds, Rotary, Scores};
 pub use moments::Moment;
 pub use step::Step;
 pub use tensor::{Dtype, Entry, GRANULE, Name, Place, Segment, Shape, rounded};
