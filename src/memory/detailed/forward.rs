@@ -251,9 +251,14 @@ impl Block<'_> {
         }
         for &linear in Linear::ALL {
             let matrix = self.matrix(linear);
+            let count = match (linear, self.experts()) {
+                (Linear::ExpertsGateUp | Linear::ExpertsDown, Some(experts)) => experts.count,
+                _ => 1,
+            };
             let mut add = |what: OfLinear, sides: [u64; 2]| {
                 let saved = Saved::Linear(linear, what);
                 if tape.held(saved) > 0 && self.kind.recomputed {
+                    let sides = [count, sides[0], sides[1]];
                     let (segment, place) = (Segment::Casts, self.place());
                     tally.add(segment, place, saved.name(), sides, Dtype::Sixteen, 1);
                 }
