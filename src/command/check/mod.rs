@@ -3,6 +3,7 @@
 //! A table tells its kind by its rows' fields. A row is left out only by a stated rule on its fields, never by its id.
 
 mod architectures;
+mod groundtruth;
 mod models;
 mod runs;
 mod throughput;
@@ -98,7 +99,12 @@ pub struct Table {
 }
 
 /// Every kind of table; the first that holds a row takes it.
-const TABLES: &[Table] = &[models::TABLE, throughput::TABLE, runs::TABLE];
+const TABLES: &[Table] = &[
+    models::TABLE,
+    groundtruth::TABLE,
+    throughput::TABLE,
+    runs::TABLE,
+];
 
 /// What comes of a row of any table.
 pub fn outcome(row: &Value) -> Outcome {
