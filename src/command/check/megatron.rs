@@ -28,8 +28,10 @@ fn recorded_model(inputs: &Value) -> Architecture {
     };
     let (hidden, heads) = (count(&inputs["hidden"]), count(&inputs["heads"]).max(1));
     let gated = llama || style.contains("swiglu");
+    let biased = !gated;
     let rms = llama || style.contains("rms");
     let mut norms = base.norms;
+    norms.bias = !rms;
     norms.kind = if rms { NormKind::Rms } else { NormKind::Layer };
     Architecture {
         layers: count(&inputs["layers"]),
@@ -42,11 +44,14 @@ fn recorded_model(inputs: &Value) -> Architecture {
             kv_heads: count(&inputs["kv_groups"]).max(1),
             head_dim: hidden / heads,
             rotary_dim: if llama { hidden / heads } else { 0 },
+            qkv_bias: biased,
+            output_bias: biased,
             ..base.attention
         },
         feed_forward: FeedForward {
             size: count(&inputs["ffn"]),
             gated,
+            bias: biased,
             ..base.feed_forward
         },
         norms,

@@ -3,7 +3,7 @@
 use super::linear::{self, Dummy};
 use super::run::{CoreAttention, Recompute};
 use super::slice::{Slice, halves};
-use crate::memory::ranks::tensor::{Dtype, Level, Sink, Tensor, rounded};
+use crate::memory::ranks::tensor::{Dtype, Level, Sink, Sum, Tensor, rounded};
 
 /// Sides and bytes of attention's tensors on one rank.
 #[derive(Clone, Copy, Debug)]
@@ -251,6 +251,19 @@ impl<'a> Attention<'a> {
         } else {
             0
         }
+    }
+
+    /// The forward pass up to the output projection's input.
+    pub fn forward(&self, level: &mut Level) {
+        let mut kept = Sum::default();
+        self.saved(&mut kept);
+        let beside = if self.unfused() {
+            self.scores + self.query
+        } else {
+            0
+        };
+        level.take(kept.0 + beside);
+        level.give(beside);
     }
 
     /// The backward pass: from the gradient of the output projection's output, still divided, to that of the

@@ -4,7 +4,7 @@
 use super::feed_forward::{FeedForward, activation_backward};
 use super::linear::Dummy;
 use super::slice::{Slice, halves};
-use crate::memory::ranks::tensor::{Dtype, Level, Sink, Tensor, rounded};
+use crate::memory::ranks::tensor::{Dtype, Level, Sink, Sum, Tensor, rounded};
 use crate::model::{Experts, RouterBias};
 
 /// Sides and bytes of a mixture's tensors on one rank.
@@ -145,6 +145,28 @@ impl<'a> MixtureOfExperts<'a> {
                 Dtype::Bf16,
             ));
         }
+    }
+
+    /// The forward pass: ends with what it keeps.
+    pub fn forward(&self, level: &mut Level) {
+        let mut kept = Sum::default();
+        self.saved(&mut kept);
+        level.take(kept.0);
+        // The experts' output, in the order of its senders; back with them.
+        let received = halves(self.received, self.slice.model.hidden);
+        let sent = halves(self.sent, self.slice.model.hidden);
+        let shared = if self.shared().is_some() {
+            self.slice.residual()
+        } else {
+            0
+        };
+        level.take(shared + received);
+        if self.local > 1 {
+            level.take(received);
+            level.give(received);
+        }
+        level.take(sent);
+        level.give(shared + received + sent);
     }
 
     fn routing_bytes(&self) -> u128 {

@@ -80,6 +80,20 @@ impl<'a> FeedForward<'a> {
         ));
     }
 
+    /// The forward pass up to the down projection's input.
+    pub fn forward(&self, level: &mut Level) {
+        let columns = halves(self.slice.tokens, self.columns);
+        let inner = halves(self.slice.tokens, self.inner);
+        if self.slice.sequence_parallel && self.slice.transformer_engine() {
+            level.take(self.slice.gathered());
+            level.take(inner);
+            level.give(self.slice.gathered());
+        } else {
+            level.take(inner);
+        }
+        activation_forward(&self.slice, columns, level);
+    }
+
     /// The backward pass: from the gradient of the down projection's output, still divided, to that of the up
     /// projection's input.
     pub fn backward(&self, level: &mut Level) {
@@ -109,4 +123,16 @@ pub fn activation_backward(slice: &Slice, columns: u128, inner: u128, level: &mu
     level.take(beside);
     level.give(beside - inner);
     level.give(columns);
+}
+
+/// The activation: out, `columns` bytes. Run eagerly, GeLU's tanh form holds four temporaries beside them at its worst,
+/// SwiGLU one.
+pub fn activation_forward(slice: &Slice, columns: u128, level: &mut Level) {
+    let beside = match (slice.run.compiled, slice.model.feed_forward.gated) {
+        (true, _) => 0,
+        (false, true) => columns,
+        (false, false) => 4 * columns,
+    };
+    level.take(columns + beside);
+    level.give(beside);
 }

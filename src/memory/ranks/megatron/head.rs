@@ -3,13 +3,13 @@
 use super::linear::Dummy;
 use super::run::CrossEntropy;
 use super::slice::{Slice, halves};
-use crate::memory::ranks::tensor::{Dtype, Level, Sink, Sum, Tensor, rounded};
+use crate::memory::ranks::tensor::{Dtype, GRANULE, Level, Sink, Sum, Tensor, rounded};
 
 /// Bytes a token of the cross-entropy that stay for its backward pass: a mask and an index
 /// (Megatron-core, tensor_parallel/cross_entropy.py).
 const KEPT_OF_TARGETS: [Dtype; 2] = [Dtype::Bool, Dtype::Int64];
 /// Bytes a token of vectors that live during the loss beside them: maxima, sums, the target's logit, losses.
-const LOSS_VECTORS: u128 = 19;
+const LOSS_VECTORS: u128 = 20;
 
 /// Parameters of the first stage, in the order they are registered.
 pub fn embedding_parameters<S: Sink>(slice: &Slice, sink: &mut S) {
@@ -80,6 +80,11 @@ pub fn rotary_table<S: Sink>(slice: &Slice, sink: &mut S) {
             [slice.sequence, slice.model.attention.rotary_dim, 1, 1],
             Dtype::Fp32,
         ));
+        sink.hold(Tensor::new(
+            "rotary frequencies",
+            [slice.model.attention.rotary_dim / 2, 1, 1, 1],
+            Dtype::Fp32,
+        ));
     }
 }
 
@@ -148,8 +153,16 @@ pub fn forward_and_backward(slice: &Slice) -> Level {
         CrossEntropy::Unfused => {
             // The logits again in FP32, where softmax and gradient are computed in place; back to 16 bits.
             let targets = rounded(u128::from(slice.tokens)) + rounded(8 * u128::from(slice.tokens));
-            level.take(singles + targets + vectors);
-            level.give(logits + vectors);
+            // Labels come by sequences, logits by positions: several sequences are copied.
+            let labels = if slice.run.micro_batch > 1 {
+                rounded(8 * u128::from(slice.tokens))
+            } else {
+                0
+            };
+            level.take(singles + targets + vectors + labels);
+            level.give(logits + vectors + labels);
+            // The loss and the sum it is part of are held until the step ends.
+            level.take(2 * GRANULE);
             level.take(logits);
             level.give(singles + targets);
         }

@@ -5,7 +5,7 @@
 use super::linear::{self, Dummy};
 use super::run::{CoreAttention, Recompute};
 use super::slice::{Slice, halves};
-use crate::memory::ranks::tensor::{Dtype, Level, Sink, Tensor, rounded};
+use crate::memory::ranks::tensor::{Dtype, Level, Sink, Sum, Tensor, rounded};
 use crate::model::Latent;
 
 /// Sides and bytes of latent attention's tensors on one rank.
@@ -174,6 +174,20 @@ impl<'a> LatentAttention<'a> {
             ));
         }
         sink.hold(self.heads_tensor("attention’s output", latent.value_dim));
+    }
+
+    /// The forward pass up to the output projection's input.
+    pub fn forward(&self, level: &mut Level) {
+        let mut kept = Sum::default();
+        self.saved(&mut kept);
+        let beside = if self.unfused() {
+            self.scores + self.value
+        } else {
+            0
+        };
+        // The projection up of keys and values, of which they are made.
+        level.take(kept.0 + beside.max(self.up));
+        level.give(beside.max(self.up));
     }
 
     /// The backward pass: from the gradient of the output projection's output, still divided, to that of the

@@ -167,20 +167,66 @@ impl<'a> Layer<'a> {
         sum.0
     }
 
-    /// The backward pass, above a level that includes everything the layer keeps but its output and the gradient of
+    /// The forward pass, above a level with its input: ends with everything it keeps.
+    pub fn forward(&self) -> Level {
+        let slice = &self.slice;
+        let residual = slice.residual();
+        let normalised = residual + slice.statistics(slice.sharded);
+        let mut level = Level::default();
+        level.take(normalised);
+        match &self.mixer {
+            Mixer::Heads(heads) => heads.forward(&mut level),
+            Mixer::Latent(latent) => latent.forward(&mut level),
+        }
+        self.sum_forward(&mut level);
+        level.take(normalised);
+        match &self.network {
+            Network::Dense(dense) => dense.forward(&mut level),
+            Network::Experts(experts) => experts.forward(&mut level),
+        }
+        self.sum_forward(&mut level);
+        level
+    }
+
+    /// A branch's output, its bias and dropout, and the sum with the residual stream, which stays with the mask.
+    fn sum_forward(&self, level: &mut Level) {
+        let slice = &self.slice;
+        let residual = slice.residual();
+        if slice.sequence_parallel {
+            level.take(slice.gathered());
+            level.take(residual);
+            level.give(slice.gathered());
+        } else {
+            level.take(residual);
+        }
+        let dropped = slice.run.hidden_dropout && !slice.run.compiled;
+        let beside = if dropped { 2 * residual } else { 0 };
+        level.take(slice.mask() + residual + beside);
+        level.give(residual + beside);
+    }
+
+    /// The backward pass, above a level that includes everything the layer keeps but its output, and the gradient of
     /// that output. It ends with everything kept given back, the layer's input included.
-    pub fn backward(&self) -> Level {
+    ///
+    /// Where the gradient came from another stage, `received`, the schedule holds it to the end.
+    pub fn backward(&self, received: bool) -> Level {
         let mut level = Level::default();
         match &self.network {
             Network::Dense(dense) => dense.backward(&mut level),
             Network::Experts(experts) => experts.backward(&mut level),
         }
         self.norm_backward(&mut level);
+        if received {
+            level.take(self.slice.residual());
+        }
         match &self.mixer {
             Mixer::Heads(heads) => heads.backward(&mut level),
             Mixer::Latent(latent) => latent.backward(&mut level),
         }
         self.norm_backward(&mut level);
+        if received {
+            level.give(self.slice.residual());
+        }
         level
     }
 
@@ -190,9 +236,11 @@ impl<'a> Layer<'a> {
         let residual = slice.residual();
         let weights = slice.norm_gradients(slice.model.hidden);
         level.take(residual + weights);
+        // The incoming gradient, the weights' gradients; then what the norm kept.
         level.give(residual + weights);
         level.give(residual + slice.statistics(slice.sharded));
         level.take(residual);
+        // The norm's gradient and the one that went past it.
         level.give(2 * residual);
     }
 }

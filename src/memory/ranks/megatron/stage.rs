@@ -9,7 +9,7 @@ use super::states::{self, Parameters, Reversed, Share, States};
 use crate::layout::Layout;
 use crate::memory::ranks::footprint::{Moment, Peak, StageFootprint};
 use crate::memory::ranks::pipeline::{self, Chunk, Split, Work};
-use crate::memory::ranks::tensor::{Level, Sum, rounded};
+use crate::memory::ranks::tensor::{GRANULE, Level, Sum, rounded};
 use crate::model::Architecture;
 use crate::units::Bytes;
 
@@ -23,6 +23,10 @@ struct Cost {
     saved: u128,
     /// The most its backward pass adds, above a level with everything it keeps but its output, and the gradient of it.
     backward: i128,
+    /// The same where that gradient came from another stage.
+    received: i128,
+    /// The most its forward pass adds, above its input.
+    forward: i128,
     dense: Parameters,
     experts: Parameters,
 }
@@ -154,19 +158,23 @@ impl<'a> Megatron<'a> {
         } else {
             self.slice.residual()
         };
-        let output = if chunk.last { 0 } else { self.slice.residual() };
+        // Freeing an output that was sent leaves a tensor of one element (pipeline_parallel/schedules.py).
+        let output = if chunk.last {
+            0
+        } else {
+            self.slice.residual() - GRANULE
+        };
         let mut kept = 0;
-        self.fold_layers(chunk, &mut |_, bytes, _| {
-            kept += bytes;
+        self.fold_layers(chunk, &mut |step| {
+            kept += step.saved;
             true
         });
         (input + kept).saturating_sub(output)
     }
 
-    /// Walks a chunk's layers, the last first: what each keeps, and what it holds at most in its backward pass above
-    /// everything kept up to it but its output, the gradient of that output included. Layers that are recomputed
-    /// together are one step. Stops when `each` says so.
-    fn fold_layers(&self, chunk: &Chunk, each: &mut dyn FnMut(LayerKind, u128, i128) -> bool) {
+    /// Walks a chunk's layers, the last first. Layers that are recomputed together are one step. Stops when `each` says
+    /// so.
+    fn fold_layers(&self, chunk: &Chunk, each: &mut dyn FnMut(&Step) -> bool) {
         let residual = self.slice.residual();
         let end = chunk.start + chunk.layers;
         let stretch = match self.slice.run.recompute {
@@ -184,7 +192,14 @@ impl<'a> Megatron<'a> {
             if place > recomputed {
                 layer -= 1;
                 let cost = self.cost(layer);
-                if !each(LayerKind::of(&self.slice, layer), cost.saved, cost.backward) {
+                let step = Step {
+                    kind: LayerKind::of(&self.slice, layer),
+                    saved: cost.saved,
+                    forward: cost.forward,
+                    backward: cost.backward,
+                    received: cost.received,
+                };
+                if !each(&step) {
                     return;
                 }
                 continue;
@@ -195,11 +210,18 @@ impl<'a> Megatron<'a> {
             for one in start..layer {
                 inside += self.cost(one).saved;
             }
-            // The recomputed output is held, and its backward pass starts above everything but the kept output.
-            let backward = inside as i128 + self.cost(layer - 1).backward;
-            let kind = LayerKind::of(&self.slice, layer - 1);
+            let last = self.cost(layer - 1);
+            // The recomputed output is held while its backward pass runs; computing it may hold more.
+            let again = inside as i128 - last.saved as i128 + last.forward;
+            let step = Step {
+                kind: LayerKind::of(&self.slice, layer - 1),
+                saved: residual,
+                forward: last.forward.max(residual as i128),
+                backward: again.max(inside as i128 + last.backward),
+                received: again.max(inside as i128 + last.received),
+            };
             layer = start;
-            if !each(kind, residual, backward) {
+            if !each(&step) {
                 return;
             }
         }
@@ -217,28 +239,48 @@ impl<'a> Megatron<'a> {
     fn chunk_peak(&self, chunk: &Chunk, total: i128, peak: &mut Peak) {
         let residual = self.slice.residual() as i128;
         let mut level = total;
+        let mut waiting = 0;
         if chunk.last {
             peak.raise(level + self.head_levels.most(), Moment::Head);
             // The gradient of the last layer's output in its place.
             level += self.head_levels.now();
+            if chunk.first && self.slice.model.tied_embeddings && !self.slice.transformer_engine() {
+                // The head's part of a tied matrix's gradient waits for the embedding's.
+                waiting = head::dummy(&self.slice).bytes() as i128;
+                level += waiting;
+            }
         } else {
             level += residual;
         }
         let mut seen = [false; LayerKind::ALL.len()];
         let kinds = self.kinds.iter().flatten().count();
         let every = self.recomputes_some(chunk);
-        self.fold_layers(chunk, &mut |kind, saved, backward| {
-            if let Some(seen) = seen.get_mut(kind.index()) {
+        self.fold_layers(chunk, &mut |step| {
+            // The last layer's forward pass ends with its output, which then is sent.
+            let first = !seen.contains(&true);
+            if first && !chunk.last {
+                let forward = level + step.forward - step.saved as i128;
+                peak.raise(forward, Moment::Layers);
+            }
+            if let Some(seen) = seen.get_mut(step.kind.index()) {
                 *seen = true;
             }
+            let backward = if first && !chunk.last {
+                step.received
+            } else {
+                step.backward
+            };
             peak.raise(level + backward, Moment::Layers);
-            level -= saved as i128;
+            level -= step.saved as i128;
             every || seen.iter().filter(|seen| **seen).count() < kinds
         });
         if chunk.first {
             // All layers are done; the gradient of the embedding's output stands in place of that output.
             let kept = self.chunk_saved(chunk) as i128 - self.embedding_saved as i128;
-            peak.raise(total - kept + self.embedding_level, Moment::Embedding);
+            peak.raise(
+                total - kept + waiting + self.embedding_level,
+                Moment::Embedding,
+            );
         }
     }
 
@@ -388,6 +430,19 @@ impl<'a> Megatron<'a> {
     }
 }
 
+/// One step of a chunk's backward pass: a layer, or layers recomputed together.
+struct Step {
+    kind: LayerKind,
+    /// Bytes kept for it between the passes.
+    saved: u128,
+    /// The most its forward pass adds, above its input.
+    forward: i128,
+    /// The most its backward pass adds, above everything kept but its output, and the gradient of it.
+    backward: i128,
+    /// The same where that gradient came from another stage.
+    received: i128,
+}
+
 impl Cost {
     fn of(layer: &Layer) -> Self {
         let (mut dense, mut experts) = (Parameters::default(), Parameters::default());
@@ -395,7 +450,9 @@ impl Cost {
         layer.parameters(Group::Experts, &mut experts);
         Self {
             saved: layer.saved_bytes(),
-            backward: layer.backward().most(),
+            backward: layer.backward(false).most(),
+            received: layer.backward(true).most(),
+            forward: layer.forward().most(),
             dense,
             experts,
         }

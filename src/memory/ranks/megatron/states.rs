@@ -45,20 +45,6 @@ impl Sink for Parameters {
 }
 
 impl Parameters {
-    /// Of `times` layers like these.
-    #[must_use]
-    pub fn times(self, times: u64) -> Self {
-        let times = u128::from(times);
-        Self {
-            elements: self.elements * times,
-            aligned: self.aligned * times,
-            separate: self.separate * times,
-            singles: self.singles * times,
-            tensors: self.tensors * times,
-            largest: self.largest,
-        }
-    }
-
     /// With others beside them.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
