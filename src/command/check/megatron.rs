@@ -1,12 +1,13 @@
 //! Rows of ranks_megatron.jsonl (recorded Megatron-core steps) and megatron_measured.jsonl (runs on GPUs).
 
 use super::{Comparison, Outcome};
-use petaday::layout::Layout;
+use petaday::field::LayerSet;
+use petaday::layout::{Layout, Sharding};
 use petaday::memory::ranks::megatron::{
     Adam, CoreAttention, CrossEntropy, Kernels, MainGradients, Megatron, Recompute, Run,
 };
 use petaday::memory::ranks::pipeline::Split;
-use petaday::model::{Architecture, Family, FeedForward, NormKind};
+use petaday::model::{Architecture, Experts, Family, FeedForward, Latent, NormKind};
 use serde_json::Value;
 
 fn count(value: &Value) -> u64 {
@@ -136,5 +137,132 @@ pub fn outcome_recorded(row: &Value) -> Outcome {
         "peak, bytes",
         stage.peak.0,
         u128::from(count(&row["peak_total"])),
+    ))
+}
+
+/// A measured run's model, by its sizes: Llama's block, or latent attention and experts where the row has them.
+fn measured_model(model: &Value) -> Architecture {
+    let latent = model["kv_lora"].as_u64().map(|kv_rank| Latent {
+        query_rank: model["q_lora"].as_u64(),
+        kv_rank,
+        nope_dim: count(&model["qk_nope"]),
+        rope_dim: count(&model["qk_rope"]),
+        value_dim: count(&model["v_head"]),
+    });
+    let family = match (latent, model["experts"].as_u64()) {
+        (Some(_), _) => Family::DeepSeekV2,
+        (None, Some(_)) => Family::Mixtral,
+        (None, None) => Family::Llama,
+    };
+    let base = family.base();
+    let (hidden, heads) = (count(&model["hidden"]), count(&model["heads"]).max(1));
+    let head_dim = match latent {
+        Some(latent) => latent.nope_dim + latent.rope_dim,
+        None => model["head_dim"].as_u64().unwrap_or(hidden / heads),
+    };
+    let experts = model["experts"].as_u64().map(|all| Experts {
+        layers: LayerSet::from(count(&model["dense_layers"])),
+        count: all,
+        active: count(&model["topk"]),
+        size: count(&model["moe_ffn"]),
+        shared_size: count(&model["shared_ffn"]),
+        ..base.experts.unwrap_or(Experts::DEFAULT)
+    });
+    Architecture {
+        layers: count(&model["layers"]),
+        hidden,
+        vocabulary: count(&model["vocab"]),
+        attention: petaday::model::Attention {
+            heads,
+            kv_heads: model["kv_heads"].as_u64().unwrap_or(heads),
+            head_dim,
+            latent,
+            rotary_dim: latent.map_or(head_dim, |latent| latent.rope_dim),
+            ..base.attention
+        },
+        feed_forward: FeedForward {
+            size: count(&model["ffn"]),
+            ..base.feed_forward
+        },
+        experts,
+        ..base
+    }
+}
+
+/// What a measured run's row says of layout and run.
+fn measured(row: &Value) -> (Layout, Run) {
+    let world = &row["world"];
+    let degree = |key: &str| world[key].as_u64().unwrap_or(1);
+    let layout = Layout {
+        data: degree("dp"),
+        tensor: degree("tp"),
+        sequence_parallel: world["sequence_parallel"].as_bool().unwrap_or(false),
+        pipeline: degree("pp"),
+        chunks: degree("vpp"),
+        context: degree("cp"),
+        expert: degree("ep"),
+        expert_tensor: degree("etp"),
+        sharding: Sharding::Distributed,
+        ..Layout::ONE_GPU
+    };
+    let dropout = row["dropout"].as_f64().unwrap_or(0.0) > 0.0;
+    let run = Run {
+        micro_batch: count(&row["micro_batch"]),
+        sequence: count(&row["seq"]),
+        micro_batches: count(&row["micro_batches_per_step"]),
+        hidden_dropout: dropout,
+        attention_dropout: dropout,
+        core_attention: if text(&row["attention"]) == "unfused" {
+            CoreAttention::Unfused
+        } else {
+            CoreAttention::Flash
+        },
+        recompute: match text(&row["recompute"]) {
+            "selective" => Recompute::Selective,
+            "full" => Recompute::Uniform { layers: 1 },
+            _ => Recompute::None,
+        },
+        cross_entropy: if text(&row["loss"]).contains("fused") {
+            CrossEntropy::TransformerEngine
+        } else {
+            CrossEntropy::Unfused
+        },
+        main_gradients: if text(&row["main_gradients"]) == "bf16" {
+            MainGradients::Bf16
+        } else {
+            MainGradients::Fp32
+        },
+        distributed_optimizer: text(&world["sharding"]).contains("distributed"),
+        ..Run::DEFAULT
+    };
+    (layout, run)
+}
+
+/// Whether a row is a measured Megatron-LM run with its layout.
+pub fn holds_measured(row: &Value) -> bool {
+    text(&row["stack"]) == "megatron"
+        && row["world"]["sharding"].is_string()
+        && row["model"]["hidden"].is_u64()
+        && row["measured"]["bytes"].is_number()
+}
+
+/// The peak of its worst stage: the row's is the largest over ranks.
+pub fn outcome_measured(row: &Value) -> Outcome {
+    let model = measured_model(&row["model"]);
+    let (layout, run) = measured(row);
+    let megatron = Megatron::new(&model, &layout, &run, Split::default());
+    let worst = (0..layout.pipeline)
+        .map(|rank| megatron.stage(rank))
+        .max_by_key(|stage| stage.peak);
+    let Some(stage) = worst else {
+        return Outcome::LeftOut("no stage");
+    };
+    if std::env::var("RANKS_DEBUG").is_ok() {
+        println!("{stage:?}");
+    }
+    Outcome::Compared(Comparison::of_reals(
+        "allocated peak of the worst stage, bytes",
+        stage.peak.0 as f64,
+        row["measured"]["bytes"].as_f64().unwrap_or(f64::NAN),
     ))
 }

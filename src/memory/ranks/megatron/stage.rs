@@ -389,8 +389,9 @@ impl<'a> Megatron<'a> {
             sum.optimizer.0 += one.optimizer.0;
             sum.step.0 += one.step.0;
         }
-        // The optimizer's scalars.
+        // The optimizer's scalars: the loss scale; norm, scale and flag of the gradients during the step.
         sum.optimizer.0 += rounded(1);
+        sum.step.0 += 3 * rounded(1);
         sum
     }
 
