@@ -4,7 +4,7 @@ use super::{Comparison, Outcome};
 use petaday::field::LayerSet;
 use petaday::layout::{Layout, Sharding};
 use petaday::memory::ranks::megatron::{
-    Adam, CoreAttention, CrossEntropy, Kernels, MainGradients, Megatron, Recompute, Run,
+    Adam, ContextExchange, CoreAttention, CrossEntropy, Kernels, MainGradients, Megatron, Recompute, Run,
 };
 use petaday::memory::ranks::pipeline::Split;
 use petaday::model::{Architecture, Experts, Family, FeedForward, Latent, NormKind};
@@ -103,6 +103,9 @@ fn recorded(inputs: &Value) -> (Layout, Run) {
         compiled: false,
         rope_fusion: false,
         vocabulary_multiple: 1,
+        // Recorded on fake tensors, one stage at a time.
+        workspace: 0,
+        alone: true,
         ..Run::DEFAULT
     };
     (layout, run)
@@ -233,6 +236,11 @@ fn measured(row: &Value) -> (Layout, Run) {
             MainGradients::Fp32
         },
         distributed_optimizer: text(&world["sharding"]).contains("distributed"),
+        // Rows do not say how context-parallel ranks exchange; their source's scripts do (`CP_COMM_TYPE`, a2a).
+        context_exchange: match text(&world["cp_comm_type"]) {
+            "p2p" => ContextExchange::Ring,
+            _ => ContextExchange::AllToAll,
+        },
         ..Run::DEFAULT
     };
     (layout, run)

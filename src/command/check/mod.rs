@@ -78,10 +78,16 @@ pub struct Table {
 }
 
 /// Every kind of table; the first that holds a row takes it.
-const TABLES: &[Table] = &[Table {
-    holds: megatron::holds_recorded,
-    outcome: megatron::outcome_recorded,
-}];
+const TABLES: &[Table] = &[
+    Table {
+        holds: megatron::holds_recorded,
+        outcome: megatron::outcome_recorded,
+    },
+    Table {
+        holds: megatron::holds_measured,
+        outcome: megatron::outcome_measured,
+    },
+];
 
 /// What comes of a row of any table.
 pub fn outcome(row: &Value) -> Outcome {

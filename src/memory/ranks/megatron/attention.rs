@@ -200,6 +200,18 @@ impl<'a> Attention<'a> {
             ));
         }
         sink.hold(self.heads_tensor("attention’s output", slice.heads));
+        if self.exchanged() > 0 {
+            sink.hold(self.heads_tensor("attention’s output before the exchange", slice.heads));
+        }
+    }
+
+    /// Bytes of the output kept a second time, as all-to-all exchanges it between context-parallel ranks.
+    fn exchanged(&self) -> u128 {
+        if self.slice.exchanges_heads() && !self.unfused() {
+            self.query
+        } else {
+            0
+        }
     }
 
     fn hold_causal_mask<S: Sink>(&self, sink: &mut S) {
@@ -285,7 +297,7 @@ impl<'a> Attention<'a> {
         } else {
             level.take(self.query + 2 * self.key);
             level.give(self.query);
-            level.give(self.inputs() + self.query + self.log_sum_exp());
+            level.give(self.inputs() + self.query + self.exchanged() + self.log_sum_exp());
         }
         if self.rotated {
             self.rotation_backward(level);

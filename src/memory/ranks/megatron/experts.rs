@@ -152,21 +152,28 @@ impl<'a> MixtureOfExperts<'a> {
         let mut kept = Sum::default();
         self.saved(&mut kept);
         level.take(kept.0);
-        // The experts' output, in the order of its senders; back with them.
+        // Copies as sent and as received stay referenced to the end of the layer (transformer/moe/moe_layer.py,
+        // `custom_forward`), beside the experts' output, sorted by its senders, and then as it came back.
+        let residual = self.slice.residual();
         let received = halves(self.received, self.slice.model.hidden);
         let sent = halves(self.sent, self.slice.model.hidden);
-        let shared = if self.shared().is_some() {
-            self.slice.residual()
-        } else {
-            0
-        };
-        level.take(shared + received);
-        if self.local > 1 {
-            level.take(received);
-            level.give(received);
-        }
-        level.take(sent);
-        level.give(shared + received + sent);
+        let shared = u128::from(self.shared().is_some()) * residual;
+        let arrived = u128::from(self.local > 1) * received;
+        let exchanged = u128::from(self.exchanges());
+        level.take(shared + exchanged * sent + arrived + received);
+        level.take(arrived);
+        level.give(arrived);
+        level.take(exchanged * sent);
+        // The sum over a token's experts, and with the shared ones.
+        level.take(residual);
+        level.give(exchanged * sent);
+        level.take(shared);
+        level.give(2 * shared + exchanged * sent + arrived + received + residual);
+    }
+
+    /// Whether token copies go to other ranks.
+    fn exchanges(&self) -> bool {
+        self.slice.expert > 1 || self.slice.expert_tensor > 1
     }
 
     fn routing_bytes(&self) -> u128 {
@@ -190,7 +197,7 @@ impl<'a> MixtureOfExperts<'a> {
         if !slice.run.probabilities_in_experts {
             level.give(sent);
         }
-        if self.slice.expert > 1 || self.slice.expert_tensor > 1 {
+        if self.exchanges() {
             level.take(received);
             level.give(sent);
         }
@@ -216,7 +223,7 @@ impl<'a> MixtureOfExperts<'a> {
             level.take(slice.residual());
         }
         // Back to the tokens' own ranks, and summed.
-        if self.slice.expert > 1 || self.slice.expert_tensor > 1 {
+        if self.exchanges() {
             level.take(sent);
             level.give(received);
         }

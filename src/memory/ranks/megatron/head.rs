@@ -132,7 +132,6 @@ pub fn forward_and_backward(slice: &Slice) -> Level {
     let vectors = rounded(LOSS_VECTORS * u128::from(slice.tokens));
     let mut sum = Sum::default();
     saved(slice, &mut sum);
-    let gathers = slice.sequence_parallel && slice.transformer_engine();
     let dummy = if slice.transformer_engine() {
         0
     } else {
@@ -141,14 +140,8 @@ pub fn forward_and_backward(slice: &Slice) -> Level {
     if with_norm {
         level.take(residual + statistics);
     }
-    // The head; its gathered input goes with it.
-    if gathers {
-        level.take(gathered);
-    }
+    // The head is Megatron-core's own under transformer-engine too: its input is gathered into the memory buffer.
     level.take(logits);
-    if gathers {
-        level.give(gathered);
-    }
     match slice.run.cross_entropy {
         CrossEntropy::Unfused => {
             // The logits again in FP32, where softmax and gradient are computed in place; back to 16 bits.
@@ -172,18 +165,12 @@ pub fn forward_and_backward(slice: &Slice) -> Level {
         }
     }
     // The head's backward pass; the final norm's.
-    if gathers {
-        level.take(gathered);
-    }
     level.take(gathered);
     if slice.sequence_parallel {
         level.take(residual);
     }
     level.take(dummy);
     if slice.sequence_parallel {
-        level.give(gathered);
-    }
-    if gathers {
         level.give(gathered);
     }
     level.give(logits + dummy);

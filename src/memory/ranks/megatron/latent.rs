@@ -174,6 +174,21 @@ impl<'a> LatentAttention<'a> {
             ));
         }
         sink.hold(self.heads_tensor("attention’s output", latent.value_dim));
+        if self.exchanged() > 0 {
+            sink.hold(self.heads_tensor(
+                "attention’s output before the exchange",
+                latent.value_dim,
+            ));
+        }
+    }
+
+    /// Bytes of the output kept a second time, as all-to-all exchanges it between context-parallel ranks.
+    fn exchanged(&self) -> u128 {
+        if self.slice.exchanges_heads() && !self.unfused() {
+            self.value
+        } else {
+            0
+        }
     }
 
     /// The forward pass up to the output projection's input.
@@ -270,7 +285,7 @@ impl<'a> LatentAttention<'a> {
         } else {
             level.take(2 * self.query + self.value);
             let statistics = rounded(4 * u128::from(slice.tokens) * u128::from(slice.heads));
-            level.give(statistics);
+            level.give(statistics + self.exchanged());
         }
         // The gradient of the output, then the output, queries, keys and values.
         level.give(self.value);

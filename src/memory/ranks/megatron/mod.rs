@@ -19,7 +19,7 @@ mod states;
 
 pub use layer::{Group, Layer, LayerKind};
 pub use run::{
-    Adam, CoreAttention, CrossEntropy, Kernels, LinearFormat, MainGradients, Recompute, Run,
+    Adam, CUBLAS_WORKSPACE, ContextExchange, CoreAttention, CrossEntropy, Kernels, LinearFormat, MainGradients, Recompute, Run,
 };
 pub use slice::Slice;
 pub use stage::Megatron;

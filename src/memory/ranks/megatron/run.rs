@@ -88,6 +88,24 @@ choice!(
     }
 );
 
+choice!(
+    /// How context-parallel ranks exchange keys and values (`--cp-comm-type`).
+    ContextExchange {
+        /// Around a ring, from rank to rank (Megatron-LM's default).
+        Ring "p2p" "Ring",
+        /// All-to-all: every rank has the whole sequence of some heads (DeepSpeed-Ulysses, arXiv:2309.14509). The
+        /// output is kept as it is exchanged and as it is handed on.
+        AllToAll "a2a" "All-to-all",
+    }
+);
+
+/// Bytes of one cuBLAS workspace on Hopper and newer (transformer-engine 2.11, pytorch/cpp_extensions/gemm.py; as many
+/// by PyTorch itself, `CUBLAS_WORKSPACE_CONFIG`).
+pub const CUBLAS_WORKSPACE: u64 = 32 * 1024 * 1024 + 1024;
+
+/// Streams on which transformer-engine multiplies experts' matrices, each with a workspace (`num_cublas_streams`).
+pub const GROUPED_STREAMS: u64 = 4;
+
 /// Everything that moves a rank's memory and is neither the model's nor the layout's.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Run {
@@ -128,6 +146,13 @@ pub struct Run {
     /// Tokens the fullest rank's experts receive, as a share of the balanced number; 1.0 is balanced, and what a
     /// capacity factor of 1 with padding makes it.
     pub imbalance: f64,
+    /// How context-parallel ranks exchange keys and values.
+    pub context_exchange: ContextExchange,
+    /// Bytes of one cuBLAS workspace; 0 leaves them out.
+    pub workspace: u64,
+    /// Whether a stage runs alone, as recorded on one process: then nothing of the exchange with its neighbours is
+    /// still held. A real schedule holds the gradient it last sent until it has the next.
+    pub alone: bool,
     /// Whether expert probabilities multiply the activations inside the experts, as since Megatron-core 0.12.
     pub probabilities_in_experts: bool,
 }
@@ -152,6 +177,9 @@ impl Run {
         rope_fusion: true,
         vocabulary_multiple: 128,
         imbalance: 1.0,
+        context_exchange: ContextExchange::Ring,
+        workspace: CUBLAS_WORKSPACE,
+        alone: false,
         probabilities_in_experts: true,
     };
 }

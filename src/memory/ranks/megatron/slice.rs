@@ -1,6 +1,6 @@
 //! What one rank of a tensor-, context- and expert-parallel group works on: sides of its slices.
 
-use super::run::{Kernels, Run};
+use super::run::{ContextExchange, Kernels, Run};
 use crate::layout::Layout;
 use crate::memory::ranks::tensor::{Dtype, Sink, Tensor, rounded};
 use crate::model::{Architecture, NormKind, QkNorm};
@@ -95,6 +95,11 @@ impl<'a> Slice<'a> {
     /// Whether layers are transformer-engine's.
     pub fn transformer_engine(&self) -> bool {
         self.run.kernels == Kernels::TransformerEngine
+    }
+
+    /// Whether context-parallel ranks exchange heads for tokens, all to all.
+    pub fn exchanges_heads(&self) -> bool {
+        self.context > 1 && self.run.context_exchange == ContextExchange::AllToAll
     }
 
     /// Whether norms keep a mean beside the reciprocal deviation.

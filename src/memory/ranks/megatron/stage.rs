@@ -3,7 +3,7 @@
 use super::head;
 use super::layer::{Group, Layer, LayerKind};
 use super::linear::Dummy;
-use super::run::{Recompute, Run};
+use super::run::{GROUPED_STREAMS, Recompute, Run};
 use super::slice::Slice;
 use super::states::{self, Parameters, Reversed, Share, States};
 use crate::layout::Layout;
@@ -256,11 +256,11 @@ impl<'a> Megatron<'a> {
         let kinds = self.kinds.iter().flatten().count();
         let every = self.recomputes_some(chunk);
         self.fold_layers(chunk, &mut |step| {
-            // The last layer's forward pass ends with its output, which then is sent.
+            // The last layer's forward pass ends with its output, which then is sent or goes to the head.
             let first = !seen.contains(&true);
-            if first && !chunk.last {
-                let forward = level + step.forward - step.saved as i128;
-                peak.raise(forward, Moment::Layers);
+            if first {
+                let above = if chunk.last { total } else { level };
+                peak.raise(above + step.forward - step.saved as i128, Moment::Layers);
             }
             if let Some(seen) = seen.get_mut(step.kind.index()) {
                 *seen = true;
@@ -296,7 +296,34 @@ impl<'a> Megatron<'a> {
     /// Bytes that live for ever beside the states: inputs of a micro-batch, rotary angles, buffers that Megatron-core
     /// and transformer-engine share between layers.
     fn buffers(&self, work: &Work) -> u128 {
-        self.inputs + self.table + self.memory_buffer(work) + self.dummies(work)
+        self.inputs
+            + self.table
+            + self.memory_buffer(work)
+            + self.dummies(work)
+            + self.workspaces(work)
+            + self.held_gradient(work)
+    }
+
+    /// cuBLAS's workspaces: PyTorch's and transformer-engine's, and one for each stream of grouped products.
+    fn workspaces(&self, work: &Work) -> u128 {
+        let grouped = work.chunks().iter().any(|chunk| {
+            (chunk.start..chunk.start + chunk.layers)
+                .any(|layer| LayerKind::of(&self.slice, layer).experts)
+        });
+        let own = u64::from(self.slice.transformer_engine());
+        let count = 1 + own + if grouped { GROUPED_STREAMS } else { 0 };
+        u128::from(count) * rounded(self.slice.run.workspace.into())
+    }
+
+    /// The gradient that a stage last sent to the one before it (pipeline_parallel/schedules.py: `input_tensor_grad`
+    /// until the next backward pass has returned).
+    fn held_gradient(&self, work: &Work) -> u128 {
+        let receives = work.chunks().iter().any(|chunk| !chunk.first);
+        if receives && !self.slice.run.alone && self.layout.pipeline > 1 {
+            self.slice.residual()
+        } else {
+            0
+        }
     }
 
     /// Megatron-core's global memory buffer, "mpu": the largest of what its users ask for, the gathered input of a
