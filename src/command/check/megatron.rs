@@ -4,7 +4,8 @@ use super::{Comparison, Outcome};
 use petaday::field::LayerSet;
 use petaday::layout::{Layout, Sharding};
 use petaday::memory::ranks::megatron::{
-    Adam, ContextExchange, CoreAttention, CrossEntropy, Kernels, MainGradients, Megatron, Recompute, Run,
+    Adam, ContextExchange, CoreAttention, CrossEntropy, Kernels, MainGradients, Megatron,
+    Recompute, Run,
 };
 use petaday::memory::ranks::pipeline::Split;
 use petaday::model::{Architecture, Experts, Family, FeedForward, Latent, NormKind};

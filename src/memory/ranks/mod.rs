@@ -5,4 +5,4 @@ pub mod megatron;
 pub mod pipeline;
 pub mod tensor;
 
-pub use footprint::{Moment, StageFootprint};
+pub use footprint::{Line, Moment, Part, StageFootprint};

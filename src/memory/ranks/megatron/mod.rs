@@ -6,12 +6,15 @@
 //! attention and f = 4h, but for the norms' statistics, which it leaves out.
 
 mod attention;
+mod buffers;
+mod chunk;
 mod experts;
 mod feed_forward;
 mod head;
 mod latent;
 mod layer;
 mod linear;
+mod list;
 mod run;
 mod slice;
 mod stage;
@@ -19,7 +22,8 @@ mod states;
 
 pub use layer::{Group, Layer, LayerKind};
 pub use run::{
-    Adam, CUBLAS_WORKSPACE, ContextExchange, CoreAttention, CrossEntropy, Kernels, LinearFormat, MainGradients, Recompute, Run,
+    Adam, CUBLAS_WORKSPACE, ContextExchange, CoreAttention, CrossEntropy, Kernels, LinearFormat,
+    MainGradients, Recompute, Run,
 };
 pub use slice::Slice;
 pub use stage::Megatron;
