@@ -3,8 +3,9 @@
 //! A table tells its kind by its rows' fields. A row is left out only by a stated rule on its fields, never by its id.
 
 pub mod groundtruth;
-mod models;
 mod megatron;
+mod models;
+mod ranks;
 
 use serde_json::{Value, json};
 use std::fmt;
@@ -85,6 +86,7 @@ const TABLES: &[Table] = &[
     models::TABLE,
     megatron::RECORDED,
     megatron::MEASURED,
+    ranks::TABLE,
     groundtruth::TABLE,
 ];
 
