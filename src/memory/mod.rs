@@ -1,6 +1,7 @@
 //! What each GPU holds during training.
 
 pub mod detailed;
+pub mod ranks;
 pub mod rule_of_thumb;
 
 use crate::formula::Source;

@@ -61,7 +61,9 @@ pub fn step<'a>(inputs: &Value, architecture: &'a Architecture) -> Result<Step<'
     let count = |key: &str| inputs[key].as_u64().filter(|count| *count > 0);
     let (optimizer, optimizer_step) = optimizer(text("optimizer")).ok_or("unknown optimizer")?;
     Ok(Step {
-        precision: precision(text("precision"), text("optimizer")).ok_or("unknown precision")?,
+        precision: precision(text("precision"), text("optimizer"))
+            .or_else(|| (!inputs["strategy"].is_null()).then_some(Precision::SixteenBit))
+            .ok_or("unknown precision")?,
         optimizer,
         optimizer_step,
         micro_batch: count("batch").ok_or("no batch")?,

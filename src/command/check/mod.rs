@@ -3,8 +3,10 @@
 //! A table tells its kind by its rows' fields. A row is left out only by a stated rule on its fields, never by its id.
 
 mod architectures;
-mod groundtruth;
+pub mod groundtruth;
+mod megatron;
 mod models;
+mod ranks;
 mod runs;
 mod throughput;
 
@@ -101,6 +103,9 @@ pub struct Table {
 /// Every kind of table; the first that holds a row takes it.
 const TABLES: &[Table] = &[
     models::TABLE,
+    megatron::RECORDED,
+    megatron::MEASURED,
+    ranks::TABLE,
     groundtruth::TABLE,
     throughput::TABLE,
     runs::TABLE,

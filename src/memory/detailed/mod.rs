@@ -5,6 +5,7 @@ mod attention;
 mod attention_backward;
 mod backward;
 mod block;
+mod blocks;
 mod ends;
 mod experts;
 mod experts_backward;
@@ -22,6 +23,8 @@ mod states;
 mod step;
 mod tally;
 mod tensor;
+
+pub(super) use blocks::{BlockCost, Blocks, Ends, optimizer as optimizer_of};
 
 pub use adapters::{AdapterDtype, Adapters, Base, Targets};
 pub use implementation::{Buffers, Implementation, Join, PositionIds, Rotary, Scores};

@@ -1,5 +1,6 @@
 //! The moments of a step, of which the peak is the largest. In TENSORS.md, 6.
 
+use super::blocks::{BlockCost, Ends};
 use super::run::{Block, Kind, Run};
 use super::states::States;
 use super::step::Step;
@@ -385,5 +386,41 @@ impl<'a> Outline<'a> {
             .map(|kind| kind.saved.total() - kind.saved.of(Segment::Casts))
             .sum();
         (sum, to - from)
+    }
+
+    /// What stands outside the blocks.
+    pub fn ends(&self) -> Ends {
+        let run = &self.run;
+        let mut stream = Tally::new(false);
+        let sides = [run.tokens, run.architecture.hidden];
+        let (segment, place) = (Segment::Temporaries, Place::Embedding);
+        stream.add(segment, place, Name("", ""), sides, run.parameter, 1);
+        let loss = if run.autocast {
+            run.logits().total() + run.last_hidden().total()
+        } else {
+            run.logits().total()
+        };
+        Ends {
+            inputs: run.inputs().total(),
+            before: self.before[1].total(),
+            head_saved: self.head_saved.total(),
+            loss,
+            head_peak: self.head_peak.total(),
+            head_gradients: self.head_gradients.total(),
+            stream: stream.total(),
+        }
+    }
+
+    /// What one block comes to.
+    pub fn cost(&self, layer: u64) -> BlockCost {
+        self.kind_of(layer)
+            .map_or(BlockCost::default(), |kind| BlockCost {
+                saved: kind.saved.total(),
+                forward: kind.forward.total(),
+                peak: kind.peak.total(),
+                gradients_at_peak: kind.peak.of(Segment::Gradients),
+                gradients: kind.gradients.total(),
+                recomputed: self.run.kind(layer).recomputed,
+            })
     }
 }
