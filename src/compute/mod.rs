@@ -1,6 +1,9 @@
 //! How much computation a training run takes, and how long that lasts.
 
 mod converter;
+pub mod cost;
+pub mod scaling_law;
+pub mod solve;
 
 pub use converter::{Quantity, Unconvertible, change};
 
