@@ -2,8 +2,9 @@
 
 use super::formulas::product;
 use super::traffic::{Group, all_to_all};
-use super::{AttentionForm, Graphs, Task};
-use crate::model::{Attention, BlockKind, Experts};
+use super::{AttentionForm, Graphs, Launches, Task};
+use crate::model::parameters::BlockKind;
+use crate::model::{Attention, Experts};
 
 /// How one micro-batch is cut among ranks: what the time of a layer depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,14 +155,18 @@ impl Task {
             kernels.weight = 0.0;
         }
         let loss = self.software.loss_bytes * rows * vocabulary / self.machine.memory;
-        softly_at_least(kernels.sum() + loss, self.software.launch)
+        softly_at_least(kernels.sum() + loss, self.launches(0.0))
     }
 
     /// One layer of this kind.
     pub(super) fn layer(&self, shape: &Shape, kind: BlockKind, recomputed: Recomputed) -> Layer {
         let rows = self.tokens(shape);
         let t = shape.tensor as f64;
-        let whole = if shape.sequence_parallel { rows / t } else { rows };
+        let whole = if shape.sequence_parallel {
+            rows / t
+        } else {
+            rows
+        };
         let mut kernels = Kernels::default();
         self.attention_projections(&mut kernels, rows, t);
         let (core, core_backward) = self.attention_core(rows, t);
@@ -180,8 +185,7 @@ impl Task {
                     stride: 1,
                 };
                 let gathered = sent * copies * shape.expert_tensor as f64;
-                expert_gather =
-                    4.0 * group.exchange(gathered, &self.machine, &self.constants);
+                expert_gather = 4.0 * group.exchange(gathered, &self.machine, &self.constants);
             }
             _ => self.feed_forward(
                 &mut kernels,
@@ -210,8 +214,7 @@ impl Task {
             };
         let context = self.context_traffic(shape, rows, t, core + core_backward);
         let work = compute + tensor + context + expert;
-        let floor = self.software.launch * (1.0 + repeats / 3.0)
-            + self.software.launch_collective * collectives;
+        let floor = self.launches(collectives) + self.launches(0.0) * repeats / 3.0;
         let wait = match (kind, self.software.graphs) {
             (BlockKind::Dense, _) | (_, Graphs::Full) => 0.0,
             (BlockKind::Experts, Graphs::Partial) => self.constants.expert_wait_graphs,
@@ -225,6 +228,17 @@ impl Task {
             expert,
             forward,
             weight: kernels.weight,
+        }
+    }
+
+    /// Seconds of launching a layer's kernels and so many collectives.
+    fn launches(&self, collectives: f64) -> f64 {
+        match self.software.launches {
+            Launches::Unfused => {
+                self.constants.launch_2022 + collectives * self.constants.launch_collective
+            }
+            Launches::Eager => self.constants.launch_eager,
+            Launches::Fused => self.constants.launch_fused,
         }
     }
 
@@ -422,7 +436,12 @@ impl Task {
         };
         let bytes = self.element_bytes * rows * self.architecture.hidden as f64;
         let time = halves * group.exchange(bytes, &self.machine, &self.constants);
-        (time * (1.0 - self.software.tensor_overlap), all_reduces)
+        let hidden = if self.software.tensor_overlap {
+            self.constants.tensor_overlap
+        } else {
+            0.0
+        };
+        (time * (1.0 - hidden), all_reduces)
     }
 
     /// Exposed seconds of the ring in which context-parallel ranks pass keys and values round, forward, and them and

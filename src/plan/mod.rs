@@ -14,5 +14,5 @@ mod traffic;
 pub use constants::Constants;
 pub use layer::{Layer, Recomputed, Shape};
 pub use machine::Machine;
-pub use software::{AttentionForm, Graphs, Software};
+pub use software::{AttentionForm, Graphs, Launches, Software};
 pub use step_time::{Costs, Place, StepTime, Task, step_time};

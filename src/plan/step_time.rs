@@ -4,7 +4,7 @@ use super::formulas::{bubble, optimizer};
 use super::traffic::Group;
 use super::{Constants, Layer, Machine, Recomputed, Shape, Software};
 use crate::layout::{Layout, Schedule, Sharding};
-use crate::model::{Architecture, BlockKind, Group as Tensors};
+use crate::model::Architecture;
 
 /// What layouts are judged on: a model, its data, a machine and its software. Times are seconds, sizes bytes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -131,17 +131,21 @@ impl Task {
         let layers = architecture.layers as f64;
         let kinds = architecture.block_kinds();
         let mean = |recomputed| {
-            kinds
-                .iter()
-                .filter(|(_, count)| *count > 0)
-                .fold(Layer::default(), |sum, &(kind, count)| {
+            kinds.iter().filter(|(_, count)| *count > 0).fold(
+                Layer::default(),
+                |sum, &(kind, count)| {
                     sum.plus(count as f64 / layers, &self.layer(&shape, kind, recomputed))
-                })
+                },
+            )
         };
         let routed = routed_parameters(architecture) as f64;
         let rest = architecture.parameters() as f64 - routed;
         let hidden = architecture.hidden as f64;
-        let sent = if shape.sequence_parallel { shape.tensor } else { 1 };
+        let sent = if shape.sequence_parallel {
+            shape.tensor
+        } else {
+            1
+        };
         Costs {
             shape,
             layer: [
@@ -216,7 +220,15 @@ impl Task {
     }
 
     /// Seconds of the pipeline's bubble.
-    fn waiting(&self, place: &Place, stage: f64, layer: &Layer, layers: f64, v: f64, p: f64) -> f64 {
+    fn waiting(
+        &self,
+        place: &Place,
+        stage: f64,
+        layer: &Layer,
+        layers: f64,
+        v: f64,
+        p: f64,
+    ) -> f64 {
         if place.pipeline <= 1 {
             return 0.0;
         }
@@ -262,9 +274,14 @@ impl Task {
         }
         let (machine, constants) = (&self.machine, &self.constants);
         let m = place.micro_batches as f64;
-        let exchange = |bytes: f64, group: Group| group.exchange(bytes * parameters, machine, constants);
+        let exchange =
+            |bytes: f64, group: Group| group.exchange(bytes * parameters, machine, constants);
         let (gradients, weights) = (self.gradient_bytes, self.element_bytes);
-        let hidden = self.software.data_overlap * busy / m;
+        let hidden = if self.software.data_overlap {
+            constants.data_overlap * busy / m
+        } else {
+            0.0
+        };
         let once = |seconds: f64| (seconds - hidden).max(0.0);
         // Of traffic in every micro-batch a part is never hidden: the first gather and the last reduction.
         let each = |seconds: f64| m * once(seconds).max(AT_THE_ENDS * seconds);
@@ -296,12 +313,14 @@ impl Task {
         let shares = place.sharding != Sharding::None;
         let share = |parameters: f64, ranks: f64| {
             if shares {
-                parameters / ranks.min(place.shard_group.max(1) as f64 * ranks / (place.data as f64))
+                parameters
+                    / ranks.min(place.shard_group.max(1) as f64 * ranks / (place.data as f64))
             } else {
                 parameters
             }
         };
-        let own = share(costs.dense_parameters, ranks) + share(costs.expert_parameters, expert_ranks);
+        let own =
+            share(costs.dense_parameters, ranks) + share(costs.expert_parameters, expert_ranks);
         OPTIMIZER_START
             + optimizer(
                 self.optimizer_bytes,
@@ -325,7 +344,11 @@ fn routed_parameters(architecture: &Architecture) -> u64 {
     let Some(experts) = &architecture.experts else {
         return 0;
     };
-    let matrices = if architecture.feed_forward.gated { 3 } else { 2 };
+    let matrices = if architecture.feed_forward.gated {
+        3
+    } else {
+        2
+    };
     let layers = experts.layers.count_below(architecture.layers);
     layers * experts.count * matrices * architecture.hidden * experts.size
 }
@@ -351,7 +374,11 @@ fn slowest_stage(layers: u64, stages: u64, chunks: u64, layer: f64, head: f64) -
     };
     // With fewer layers on the last stage the others never get faster, so the first that suits is the best: try those
     // from which the head is made up for.
-    let spare = if layer > 0.0 { (head / layer).ceil() as u64 } else { 0 };
+    let spare = if layer > 0.0 {
+        (head / layer).ceil() as u64
+    } else {
+        0
+    };
     (0..=spare.min(most))
         .map(|less| with_last(most.saturating_sub(less).min(layers)))
         .fold(f64::INFINITY, f64::min)

@@ -3,6 +3,7 @@
 //! A table tells its kind by its rows' fields. A row is left out only by a stated rule on its fields, never by its id.
 
 mod models;
+pub mod time;
 
 use serde_json::{Value, json};
 use std::fmt;
