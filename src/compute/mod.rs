@@ -1,7 +1,9 @@
 //! How much computation a training run takes, and how long that lasts.
 
+pub mod convention;
 mod converter;
 pub mod cost;
+pub mod flop;
 pub mod scaling_law;
 pub mod solve;
 
