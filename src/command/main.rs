@@ -100,9 +100,12 @@ fn check_file(file: &Path) -> bool {
         let name = ["id", "name", "model"]
             .iter()
             .find_map(|key| row[*key].as_str());
-        println!("{}: {outcome}", name.unwrap_or("row"));
+        match check::time::beside(row) {
+            Some(time) => println!("{}: {outcome}; {time}", name.unwrap_or("row")),
+            None => println!("{}: {outcome}", name.unwrap_or("row")),
+        }
     }
-    println!("{}", check::summary(&name, &outcomes));
+    println!("{}", check::summary(&name, &rows, &outcomes));
     true
 }
 

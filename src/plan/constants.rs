@@ -63,7 +63,7 @@ impl Constants {
         network: 0.57,
         data_overlap: 0.5,
         tensor_overlap: 0.8,
-        launch_2022: 2.38e-3,
+        launch_2022: 2.37e-3,
         launch_eager: 1e-3,
         launch_fused: 0.3e-3,
         launch_collective: 55e-6,

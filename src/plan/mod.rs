@@ -13,6 +13,6 @@ mod traffic;
 
 pub use constants::Constants;
 pub use layer::{Layer, Recomputed, Shape};
-pub use machine::Machine;
+pub use machine::{Machine, operand_bytes};
 pub use software::{AttentionForm, Graphs, Launches, Software};
 pub use step_time::{Costs, Place, StepTime, Task, step_time};

@@ -80,7 +80,7 @@ pub struct Table {
 }
 
 /// Every kind of table; the first that holds a row takes it.
-const TABLES: &[Table] = &[models::TABLE];
+const TABLES: &[Table] = &[models::TABLE, time::TABLE];
 
 /// What comes of a row of any table.
 pub fn outcome(row: &Value) -> Outcome {
@@ -119,7 +119,7 @@ pub fn rows(text: &str) -> Result<Vec<Value>, String> {
 }
 
 /// One file's figures over its rows.
-pub fn summary(file: &str, outcomes: &[Outcome]) -> Value {
+pub fn summary(file: &str, rows: &[Value], outcomes: &[Outcome]) -> Value {
     let compared: Vec<&Comparison> = outcomes
         .iter()
         .filter_map(|outcome| match outcome {
@@ -129,7 +129,7 @@ pub fn summary(file: &str, outcomes: &[Outcome]) -> Value {
         .collect();
     let mut errors: Vec<f64> = compared.iter().map(|one| one.error().abs()).collect();
     errors.sort_by(f64::total_cmp);
-    json!({
+    let mut summary = json!({
         "file": file,
         "rows": outcomes.len(),
         "compared": compared.len(),
@@ -138,7 +138,11 @@ pub fn summary(file: &str, outcomes: &[Outcome]) -> Value {
         "median_error": quantile(&errors, 0.5),
         "p95_error": quantile(&errors, 0.95),
         "worst_error": errors.last(),
-    })
+    });
+    if let Value::Object(fields) = &mut summary {
+        fields.extend(time::figures(rows));
+    }
+    summary
 }
 
 /// The value that at least this share of sorted values do not exceed.

@@ -1,11 +1,14 @@
 //! runs_throughput.json: tokens a second of llm-foundry's, Megatron-LM's and Megatron-Bridge's benchmark tables.
 
-use super::hardware::{Narrow, machine};
+use super::hardware::machine;
 use super::{Kind, Timed, count, order};
+use petaday::hardware::{Arithmetic, AttentionKernels};
 use petaday::layout::{Layout, Sharding};
 
 use petaday::model::{Architecture, Attention, Family, FeedForward, Model};
-use petaday::plan::{AttentionForm, Constants, Graphs, Place, Recomputed, Shape, Software, Task};
+use petaday::plan::{
+    AttentionForm, Constants, Graphs, Place, Recomputed, Shape, Software, Task, operand_bytes,
+};
 use serde_json::Value;
 
 pub fn holds(row: &Value) -> bool {
@@ -27,10 +30,15 @@ pub fn read(row: &Value) -> Result<Timed, &'static str> {
     }
 }
 
-/// Seconds of a step from tokens a second and accelerator.
-fn seconds(row: &Value) -> Option<f64> {
+/// Tokens of a step for each accelerator.
+fn tokens(row: &Value) -> Option<f64> {
     let tokens = count(row, "global_batch_seqs")? * count(row, "seq_len")?;
-    Some(tokens as f64 / count(row, "gpus")? as f64 / row["tokens_per_s_per_gpu"].as_f64()?)
+    Some(tokens as f64 / count(row, "gpus")? as f64)
+}
+
+/// Seconds of a step.
+fn seconds(row: &Value) -> Option<f64> {
+    Some(tokens(row)? / row["tokens_per_s_per_gpu"].as_f64()?)
 }
 
 /// MPT models under FSDP. `PURE` mixed precision reduces gradients in 16 bit, `DEFAULT` in FP32.
@@ -57,9 +65,9 @@ fn foundry(row: &Value) -> Option<Timed> {
     };
     let gpus = count(row, "gpus")?;
     let narrow = if row["precision"].as_str()?.contains("fp8") {
-        Narrow::Fp8
+        Arithmetic::Fp8
     } else {
-        Narrow::Bf16
+        Arithmetic::SixteenBit
     };
     let layout = Layout {
         data: gpus,
@@ -79,7 +87,7 @@ fn foundry(row: &Value) -> Option<Timed> {
         task: Task {
             architecture,
             sequence: count(row, "seq_len")?,
-            machine: machine(row["gpu"].as_str()?, narrow, true)?,
+            machine: machine(row["gpu"].as_str()?, narrow, AttentionKernels::First)?,
             software: Software::eager(),
             constants: Constants::FITTED,
             operand_bytes: operand_bytes(narrow),
@@ -103,6 +111,7 @@ fn foundry(row: &Value) -> Option<Timed> {
             recomputed_layers: u64::MAX,
             ..Place::of(&layout, micro_batches)
         },
+        tokens: Some(tokens(row)?),
         published: true,
         order: order(row),
         seconds: seconds(row)?,
@@ -122,11 +131,11 @@ fn megatron(row: &Value, architecture: Architecture) -> Option<Timed> {
     let data = gpus.checked_div(tensor * pipeline * context)?;
     let precision = row["precision"].as_str()?.to_ascii_uppercase();
     let narrow = if precision.contains("FP4") {
-        Narrow::Fp4
+        Arithmetic::Fp4
     } else if precision.contains("FP8") {
-        Narrow::Fp8
+        Arithmetic::Fp8
     } else {
-        Narrow::Bf16
+        Arithmetic::SixteenBit
     };
     let section = row["section"].as_str().unwrap_or_default();
     let release: f64 = section
@@ -135,7 +144,7 @@ fn megatron(row: &Value, architecture: Architecture) -> Option<Timed> {
         .unwrap_or(0.0);
     let gpu = row["gpu"].as_str()?;
     let rack = gpu.contains("GB200") || gpu.contains("GB300");
-    let whole_step = rack && release >= 26.06 && narrow != Narrow::Bf16;
+    let whole_step = rack && release >= 26.06 && narrow != Arithmetic::SixteenBit;
     let adapters_only = section.contains("LoRA");
     let with_experts = architecture.experts.is_some();
     let sharded = tensor == 1 && pipeline == 1 && !adapters_only && !with_experts;
@@ -162,7 +171,7 @@ fn megatron(row: &Value, architecture: Architecture) -> Option<Timed> {
         } else {
             tuned.attention
         },
-        tensor_overlap: narrow != Narrow::Fp4,
+        tensor_overlap: narrow != Arithmetic::Fp4,
         graphs: match (whole_step, rack) {
             (true, _) => Graphs::Full,
             (false, true) => Graphs::Partial,
@@ -182,7 +191,7 @@ fn megatron(row: &Value, architecture: Architecture) -> Option<Timed> {
         task: Task {
             architecture,
             sequence: count(row, "seq_len")?,
-            machine: machine(gpu, narrow, false)?,
+            machine: machine(gpu, narrow, AttentionKernels::Current)?,
             software,
             constants: Constants::FITTED,
             operand_bytes: operand_bytes(narrow),
@@ -194,16 +203,9 @@ fn megatron(row: &Value, architecture: Architecture) -> Option<Timed> {
         },
         shape: Shape::of(&layout, micro_batch),
         place: Place::of(&layout, micro_batches.max(1)),
+        tokens: Some(tokens(row)?),
         published: true,
         order: order(row),
         seconds: seconds(row)?,
     })
-}
-
-const fn operand_bytes(narrow: Narrow) -> f64 {
-    match narrow {
-        Narrow::Bf16 => 2.0,
-        Narrow::Fp8 => 1.0,
-        Narrow::Fp4 => 0.5,
-    }
 }

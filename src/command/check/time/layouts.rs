@@ -1,7 +1,8 @@
 //! layouts_measured.jsonl: GPT models on A100, trained by Megatron-LM of 2022.
 
-use super::hardware::{Narrow, machine};
+use super::hardware::machine;
 use super::{Kind, Timed, count, order};
+use petaday::hardware::{Arithmetic, AttentionKernels};
 use petaday::layout::{Layout, Sharding};
 use petaday::model::{Architecture, Family, FeedForward};
 use petaday::plan::{Constants, Place, Recomputed, Shape, Software, Task};
@@ -48,7 +49,11 @@ pub fn read(row: &Value) -> Result<Timed, &'static str> {
             task: Task {
                 architecture,
                 sequence: count(row, "seq")?,
-                machine: machine(row["gpu"].as_str()?, Narrow::Bf16, true)?,
+                machine: machine(
+                    row["gpu"].as_str()?,
+                    Arithmetic::SixteenBit,
+                    AttentionKernels::First,
+                )?,
                 software: Software::megatron_2022(),
                 constants: Constants::FITTED,
                 operand_bytes: 2.0,
@@ -64,6 +69,7 @@ pub fn read(row: &Value) -> Result<Timed, &'static str> {
                 recomputed_layers: u64::MAX,
                 ..Place::of(&layout, micro_batches)
             },
+            tokens: None,
             published: true,
             order: order(row),
             seconds: row["step_ms"].as_f64()? / 1e3,

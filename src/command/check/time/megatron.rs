@@ -1,8 +1,9 @@
 //! megatron_measured.jsonl: cut-down models on 8 B200.
 
-use super::hardware::{Narrow, machine};
+use super::hardware::machine;
 use super::{Kind, Timed, count, order};
 use petaday::field::LayerSet;
+use petaday::hardware::{Arithmetic, AttentionKernels};
 use petaday::layout::{Layout, Sharding};
 use petaday::model::{Architecture, Attention, Experts, Family, FeedForward, Latent};
 use petaday::plan::{Constants, Machine, Place, Shape, Software, Task};
@@ -88,7 +89,11 @@ fn read_row(row: &Value) -> Option<Timed> {
     let machine = Machine {
         matrix: SIMUMAX_B200 * 1e12,
         matrix_wide: SIMUMAX_B200 * 1e12,
-        ..machine(row["gpu"].as_str()?, Narrow::Bf16, false)?
+        ..machine(
+            row["gpu"].as_str()?,
+            Arithmetic::SixteenBit,
+            AttentionKernels::Current,
+        )?
     };
     let gradients = if row["main_gradients"] == "fp32" {
         4.0
@@ -116,6 +121,7 @@ fn read_row(row: &Value) -> Option<Timed> {
         },
         shape: Shape::of(&layout, count(row, "micro_batch")?),
         place: Place::of(&layout, count(row, "micro_batches_per_step")?),
+        tokens: None,
         published: false,
         order: order(row),
         seconds: row["measured"]["step_ms"].as_f64()? / 1e3,

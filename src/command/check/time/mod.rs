@@ -1,10 +1,14 @@
 //! Step times: rows of any table that state a layout and how long its step took, or how many tokens passed a second.
 
 mod benchmarks;
+mod figures;
 mod hardware;
 mod layouts;
 mod megatron;
 
+pub use figures::figures;
+
+use super::{Comparison, Outcome, Table};
 use petaday::plan::{Place, Shape, StepTime, Task, step_time};
 use serde_json::Value;
 
@@ -18,6 +22,8 @@ pub struct Timed {
     pub place: Place,
     /// Seconds of a step, as measured.
     pub seconds: f64,
+    /// Tokens of a step for each accelerator, where the row states tokens a second and not the step's time.
+    pub tokens: Option<f64>,
     /// What kind of row it is, for figures apart.
     pub kind: Kind,
     /// Whether it ran on a machine whose rates are those of its accelerator's row.
@@ -43,9 +49,18 @@ impl Timed {
         step_time(&self.task, self.shape, &self.place)
     }
 
-    /// predicted / measured − 1.
+    /// Ours and theirs, as the row states it.
+    pub fn compared(&self) -> Comparison {
+        let (ours, theirs) = (self.predicted().total(), self.seconds);
+        match self.tokens {
+            None => Comparison::of_reals("step time, ms", 1e3 * ours, 1e3 * theirs),
+            Some(tokens) => Comparison::of_reals("tokens/s/GPU", tokens / ours, tokens / theirs),
+        }
+    }
+
+    /// ours / theirs − 1.
     pub fn error(&self) -> f64 {
-        self.predicted().total() / self.seconds - 1.0
+        self.compared().error()
     }
 }
 
@@ -74,4 +89,22 @@ fn order(row: &Value) -> (String, String, u64) {
         text("gpu"),
         count(row, "line").unwrap_or(0),
     )
+}
+
+/// Tables that state nothing but step times; of others the step time is compared beside what they are checked for.
+pub const TABLE: Table = Table {
+    holds: layouts::holds,
+    outcome,
+};
+
+fn outcome(row: &Value) -> Outcome {
+    match read(row) {
+        Ok(timed) => Outcome::Compared(timed.compared()),
+        Err(rule) => Outcome::LeftOut(rule),
+    }
+}
+
+/// What a line says of a row's step time beside its outcome: nothing where it states none.
+pub fn beside(row: &Value) -> Option<Outcome> {
+    (!layouts::holds(row) && (megatron::holds(row) || benchmarks::holds(row))).then(|| outcome(row))
 }
