@@ -1,5 +1,6 @@
 //! What each GPU holds during training.
 
+pub mod ranks;
 pub mod rule_of_thumb;
 
 use crate::formula::Source;

@@ -2,6 +2,7 @@
 //!
 //! A table tells its kind by its rows' fields. A row is left out only by a stated rule on its fields, never by its id.
 
+mod megatron;
 mod models;
 pub mod time;
 
@@ -80,7 +81,18 @@ pub struct Table {
 }
 
 /// Every kind of table; the first that holds a row takes it.
-const TABLES: &[Table] = &[models::TABLE, time::TABLE];
+const TABLES: &[Table] = &[
+    models::TABLE,
+    time::TABLE,
+    Table {
+        holds: megatron::holds_recorded,
+        outcome: megatron::outcome_recorded,
+    },
+    Table {
+        holds: megatron::holds_measured,
+        outcome: megatron::outcome_measured,
+    },
+];
 
 /// What comes of a row of any table.
 pub fn outcome(row: &Value) -> Outcome {

@@ -1,0 +1,217 @@
+//! Pipeline schedules: which layers a rank has, and how many micro-batches of them are in flight at its worst moment.
+
+use crate::layout::{Layout, Schedule};
+
+/// The most chunks a rank may hold.
+pub const MAX_CHUNKS: usize = 16;
+
+/// Layers of the first and last stage where they are not as even as can be (Megatron-LM's
+/// `--decoder-first-pipeline-num-layers`, `--decoder-last-pipeline-num-layers`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Split {
+    /// Layers of the first stage.
+    pub first: Option<u64>,
+    /// Layers of the last stage.
+    pub last: Option<u64>,
+}
+
+/// Layers that follow each other on one rank.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Chunk {
+    /// The first of them, counted from 0.
+    pub start: u64,
+    /// How many.
+    pub layers: u64,
+    /// Whether the embedding is before them.
+    pub first: bool,
+    /// Whether head and loss are after them.
+    pub last: bool,
+    /// Micro-batches of them whose activations are alive at the worst moment.
+    pub in_flight: u64,
+}
+
+/// What one pipeline rank has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Work {
+    chunks: [Chunk; MAX_CHUNKS],
+    count: usize,
+}
+
+impl Work {
+    /// Its chunks.
+    pub fn chunks(&self) -> &[Chunk] {
+        self.chunks.get(..self.count).unwrap_or(&[])
+    }
+}
+
+/// The schedule's number of virtual stages: chunks over all ranks, in the order a micro-batch passes them.
+pub fn virtual_stages(layout: &Layout) -> u64 {
+    let stages = layout.pipeline.max(1);
+    match layout.schedule {
+        Schedule::ZeroBubbleV | Schedule::DualPipeV => 2 * stages,
+        Schedule::OneForwardOneBackward => stages * chunks(layout),
+        Schedule::GPipe | Schedule::ZeroBubble1p | Schedule::ZeroBubble2p | Schedule::DualPipe => {
+            stages
+        }
+    }
+}
+
+/// Chunks a rank holds.
+fn chunks(layout: &Layout) -> u64 {
+    match layout.schedule {
+        Schedule::OneForwardOneBackward => layout.chunks.clamp(1, MAX_CHUNKS as u64),
+        Schedule::ZeroBubbleV | Schedule::DualPipe | Schedule::DualPipeV => 2,
+        Schedule::GPipe | Schedule::ZeroBubble1p | Schedule::ZeroBubble2p => 1,
+    }
+}
+
+/// First layer and number of layers of a virtual stage.
+///
+/// As even as can be; layers left over go to stages in the middle, since embedding and head make the ends heavier:
+/// 126 layers over 16 stages are 7, 14 × 8, 7, as Llama 3 405B was trained (arXiv:2407.21783, §3.3.2).
+pub fn layers_of(layers: u64, stages: u64, split: Split, stage: u64) -> (u64, u64) {
+    if stages <= 1 {
+        return (0, layers);
+    }
+    let first = split.first.map_or(0, |first| first.min(layers));
+    let last = split.last.map_or(0, |last| last.min(layers - first));
+    let (ends, between) = (
+        u64::from(split.first.is_some()) + u64::from(split.last.is_some()),
+        layers - first - last,
+    );
+    if split.first.is_some() && stage == 0 {
+        return (0, first);
+    }
+    if split.last.is_some() && stage + 1 == stages {
+        return (layers - last, last);
+    }
+    let count = (stages - ends).max(1);
+    let place = stage - u64::from(split.first.is_some());
+    let (each, rest) = (between / count, between % count);
+    let from = (count - rest) / 2;
+    let before = each * place + place.saturating_sub(from).min(rest);
+    let more = u64::from(place >= from && place < from + rest);
+    (first + before, each + more)
+}
+
+/// What pipeline rank `rank` has, with `micro_batches` a step of a model of `layers`.
+///
+/// In flight: 1F1B min(m, p − i) (Narayanan et al. 2021, arXiv:2104.04473, §2.2.1); interleaved
+/// min(m·v, (v − 1)·p + 2·(p − i − 1) + 1) chunks, as Megatron-LM warms up; GPipe m (arXiv:1811.06965);
+/// zero-bubble ZB-1p as 1F1B and ZB-2p twice that (arXiv:2401.10241, §3); ZB-V p micro-batches on every rank
+/// (arXiv:2405.15362, §3); DualPipe p + 1, on a rank that holds two stages (arXiv:2412.19437, Table 2); its V form the
+/// same over twice as many stages as ranks.
+pub fn work(layers: u64, layout: &Layout, split: Split, micro_batches: u64, rank: u64) -> Work {
+    let stages = layout.pipeline.max(1);
+    let rank = rank.min(stages - 1);
+    let (all, each) = (virtual_stages(layout), chunks(layout));
+    let micro_batches = micro_batches.max(1);
+    let behind = stages - rank;
+    let mut work = Work {
+        chunks: [Chunk::default(); MAX_CHUNKS],
+        count: each as usize,
+    };
+    for (index, chunk) in work.chunks.iter_mut().take(each as usize).enumerate() {
+        let index = index as u64;
+        let stage = match layout.schedule {
+            Schedule::ZeroBubbleV | Schedule::DualPipeV | Schedule::DualPipe if index == 1 => {
+                all - 1 - rank
+            }
+            _ => rank + index * stages,
+        };
+        let (start, count) = layers_of(layers, all, split, stage);
+        let in_flight = match layout.schedule {
+            Schedule::OneForwardOneBackward if each == 1 => behind.min(micro_batches),
+            Schedule::OneForwardOneBackward => {
+                let chunks = ((each - 1) * stages + 2 * (behind - 1) + 1).min(micro_batches * each);
+                interleaved(chunks, stages, each, index)
+            }
+            Schedule::GPipe => micro_batches,
+            Schedule::ZeroBubble1p => behind.min(micro_batches),
+            Schedule::ZeroBubble2p => (2 * behind).min(micro_batches),
+            Schedule::ZeroBubbleV => stages.min(micro_batches),
+            // Two directions share the micro-batches; the odd one is the first chunk's.
+            Schedule::DualPipe => half(stages + 1, index).min(micro_batches),
+            Schedule::DualPipeV => half(2 * stages + 1, index).min(micro_batches),
+        };
+        *chunk = Chunk {
+            start,
+            layers: count,
+            first: stage == 0,
+            last: stage + 1 == all,
+            in_flight,
+        };
+    }
+    work
+}
+
+/// Of `count` chunks' forward passes in Megatron's order (p micro-batches of chunk 0, p of chunk 1, …, again), those
+/// of chunk `index`.
+fn interleaved(count: u64, stages: u64, chunks: u64, index: u64) -> u64 {
+    let round = stages * chunks;
+    let rest = count % round;
+    count / round * stages + rest.saturating_sub(index * stages).min(stages)
+}
+
+fn half(count: u64, index: u64) -> u64 {
+    if index == 0 {
+        count.div_ceil(2)
+    } else {
+        count / 2
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn in_flight(layout: &Layout, micro_batches: u64, rank: u64) -> Vec<u64> {
+        work(64, layout, Split::default(), micro_batches, rank)
+            .chunks()
+            .iter()
+            .map(|chunk| chunk.in_flight)
+            .collect()
+    }
+
+    #[test]
+    fn layers_are_split_evenly_the_ends_lightest() {
+        let of = |layers, stages, split| -> Vec<u64> {
+            (0..stages)
+                .map(|stage| layers_of(layers, stages, split, stage).1)
+                .collect()
+        };
+        // Llama 3 405B (arXiv:2407.21783, §3.3.2).
+        assert_eq!(
+            of(126, 16, Split::default()),
+            [7, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 7]
+        );
+        assert_eq!(of(10, 4, Split::default()), [2, 3, 3, 2]);
+        let split = Split {
+            first: Some(3),
+            last: Some(2),
+        };
+        assert_eq!(of(61, 16, split)[..3], [3, 4, 4]);
+        assert_eq!(of(61, 16, split).iter().sum::<u64>(), 61);
+    }
+
+    #[test]
+    fn schedules_keep_what_their_papers_say() {
+        let with = |schedule, chunks| Layout {
+            pipeline: 8,
+            schedule,
+            chunks,
+            ..Layout::ONE_GPU
+        };
+        let plain = with(Schedule::OneForwardOneBackward, 1);
+        assert_eq!(in_flight(&plain, 64, 0), [8]);
+        assert_eq!(in_flight(&plain, 64, 7), [1]);
+        assert_eq!(in_flight(&plain, 4, 0), [4]);
+        // p = 8, v = 2: the last stage holds 9 chunks, 4.5 micro-batches' worth.
+        let twice = with(Schedule::OneForwardOneBackward, 2);
+        assert_eq!(in_flight(&twice, 64, 7), [8, 1]);
+        assert_eq!(in_flight(&twice, 64, 0), [15, 8]);
+        assert_eq!(in_flight(&with(Schedule::GPipe, 1), 64, 3), [64]);
+        assert_eq!(in_flight(&with(Schedule::ZeroBubbleV, 1), 64, 3), [8, 8]);
+        assert_eq!(in_flight(&with(Schedule::DualPipe, 1), 64, 3), [5, 4]);
+    }
+}
