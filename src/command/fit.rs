@@ -98,7 +98,7 @@ fn error(constants: &Constants, row: &Timed) -> f64 {
         constants: *constants,
         ..row.task
     };
-    petaday::plan::step_time(&task, row.shape, &row.place).total() / row.seconds
+    row.predicted_by(&task).total() / row.seconds
 }
 
 fn loss(constants: &Constants, rows: &[&Timed]) -> f64 {

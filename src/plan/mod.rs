@@ -8,6 +8,7 @@ mod formulas;
 mod layer;
 mod machine;
 mod software;
+mod stages;
 mod step_time;
 mod traffic;
 

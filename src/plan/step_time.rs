@@ -1,6 +1,7 @@
 //! How long a training step takes, by cause.
 
 use super::formulas::{bubble, optimizer};
+use super::stages::{Stages, suited};
 use super::traffic::Group;
 use super::{Constants, Layer, Machine, Recomputed, Shape, Software};
 use crate::layout::{Layout, Schedule, Sharding};
@@ -67,9 +68,11 @@ pub struct Place {
     pub sharding: Sharding,
     /// Ranks that share one set of shards.
     pub shard_group: u64,
+    /// Layers of the last chunk, where it has others than an even split gives it.
+    pub last: Option<u64>,
     /// What is recomputed in recomputed layers.
     pub recomputed: Recomputed,
-    /// Layers of the fullest stage in which it is recomputed; more than it has mean all.
+    /// Layers of each rank in which it is recomputed; more than a rank has mean all.
     pub recomputed_layers: u64,
 }
 
@@ -162,29 +165,35 @@ impl Task {
 
     /// Seconds of a step, by cause.
     pub fn step_time(&self, costs: &Costs, place: &Place) -> StepTime {
+        let layers = self.architecture.layers;
+        let stages = Stages::of(layers, place.pipeline, place.chunks, place.last);
+        self.step_time_on(costs, place, &stages)
+    }
+
+    /// The same, with the layers of the pipeline's ranks at hand.
+    pub(super) fn step_time_on(&self, costs: &Costs, place: &Place, stages: &Stages) -> StepTime {
         let (p, v, m) = (
             place.pipeline as f64,
             place.chunks as f64,
             place.micro_batches as f64,
         );
-        let layers = self.architecture.layers as f64;
-        let fullest = fullest_stage(self.architecture.layers, place.pipeline, place.chunks);
-        let recomputed = place.recomputed_layers.min(fullest) as f64 / fullest as f64;
+        // Layers of the mean rank, and how many of them are recomputed.
+        let each = self.architecture.layers as f64 / p;
+        let recomputed = (place.recomputed_layers as f64).min(each) / each;
+        let plain = &costs.layer[0];
         let again = &costs.layer[place.recomputed as usize];
         let mean = Layer::default()
-            .plus(1.0 - recomputed, &costs.layer[0])
+            .plus(1.0 - recomputed, plain)
             .plus(recomputed, again);
-        let layer = mean.total();
-        // One micro-batch on the mean stage and on the slowest.
-        let stage = (layers * layer + costs.head) / p;
-        let slowest = slowest_stage(
-            self.architecture.layers,
-            place.pipeline,
-            place.chunks,
-            layer,
+        // One micro-batch on the mean rank and on the slowest.
+        let stage = each * mean.total() + costs.head / p;
+        let slowest = stages.slowest(
+            plain.total(),
+            again.total() - plain.total(),
+            place.recomputed_layers,
             costs.head,
         );
-        let per_stage = m * layers / p;
+        let per_stage = m * each;
         let mut time = StepTime {
             compute: per_stage * mean.compute + m * costs.head / p,
             launch: per_stage * mean.launch,
@@ -195,7 +204,7 @@ impl Task {
             pipeline: m * self.handing_over(costs, place),
             ..StepTime::default()
         };
-        time.bubble = self.waiting(place, stage, &mean, layers / p, v, p);
+        time.bubble = self.waiting(place, stage, &mean, each, v, p);
         if !self.adapters_only {
             let busy = slowest * m + time.pipeline;
             time.data = self.data_traffic(costs, place, busy);
@@ -205,6 +214,16 @@ impl Task {
         let servers = (gpus as f64 / ACCELERATORS_IN_SERVER).max(1.0);
         time.stragglers = time.total() * self.constants.stragglers * servers.log2();
         time
+    }
+
+    /// The place with its last chunk as suits the head: where layers do not divide evenly, launchers are told.
+    pub fn suited(&self, costs: &Costs, place: Place) -> Place {
+        let (layer, head) = (costs.layer[0].total(), costs.head);
+        let layers = self.architecture.layers;
+        Place {
+            last: suited(layers, place.pipeline, place.chunks, layer, head),
+            ..place
+        }
     }
 
     /// Exposed seconds in which a stage sends one micro-batch's activations on and their gradients back. With several
@@ -353,37 +372,6 @@ fn routed_parameters(architecture: &Architecture) -> u64 {
     layers * experts.count * matrices * architecture.hidden * experts.size
 }
 
-/// Layers of the fullest stage.
-pub(super) fn fullest_stage(layers: u64, stages: u64, chunks: u64) -> u64 {
-    layers.div_ceil(stages * chunks) * chunks
-}
-
-/// Seconds of the slowest stage for one micro-batch. Where layers divide evenly among stages they are, and the head
-/// comes on top of the last; where they do not, the last stage gets as many as suit it, as launchers allow.
-fn slowest_stage(layers: u64, stages: u64, chunks: u64, layer: f64, head: f64) -> f64 {
-    if stages == 1 {
-        return layers as f64 * layer + head;
-    }
-    if layers.is_multiple_of(stages * chunks) {
-        return (layers / stages) as f64 * layer + head;
-    }
-    let most = fullest_stage(layers, stages, chunks);
-    let with_last = |last: u64| {
-        let others = fullest_stage(layers - last, stages - 1, chunks);
-        (others as f64 * layer).max(last as f64 * layer + head)
-    };
-    // With fewer layers on the last stage the others never get faster, so the first that suits is the best: try those
-    // from which the head is made up for.
-    let spare = if layer > 0.0 {
-        (head / layer).ceil() as u64
-    } else {
-        0
-    };
-    (0..=spare.min(most))
-        .map(|less| with_last(most.saturating_sub(less).min(layers)))
-        .fold(f64::INFINITY, f64::min)
-}
-
 impl Place {
     /// Where a layout puts its shape, `micro_batches` a step, nothing recomputed.
     pub const fn of(layout: &Layout, micro_batches: u64) -> Self {
@@ -395,6 +383,7 @@ impl Place {
             micro_batches,
             sharding: layout.sharding,
             shard_group: layout.shard_group,
+            last: None,
             recomputed: Recomputed::Nothing,
             recomputed_layers: 0,
         }

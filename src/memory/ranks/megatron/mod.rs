@@ -13,13 +13,16 @@ mod latent;
 mod layer;
 mod linear;
 mod run;
+mod shape;
 mod slice;
 mod stage;
 mod states;
 
 pub use layer::{Group, Layer, LayerKind};
 pub use run::{
-    Adam, CUBLAS_WORKSPACE, ContextExchange, CoreAttention, CrossEntropy, Kernels, LinearFormat, MainGradients, Recompute, Run,
+    Adam, CUBLAS_WORKSPACE, ContextExchange, CoreAttention, CrossEntropy, Kernels, LinearFormat,
+    MainGradients, Recompute, Run,
 };
+pub use shape::{LayerShape, RankShape};
 pub use slice::Slice;
 pub use stage::Megatron;
