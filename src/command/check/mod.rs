@@ -9,6 +9,7 @@ mod models;
 mod ranks;
 mod runs;
 mod throughput;
+mod time;
 
 use serde_json::{Value, json};
 use std::fmt;
@@ -109,6 +110,7 @@ const TABLES: &[Table] = &[
     groundtruth::TABLE,
     throughput::TABLE,
     runs::TABLE,
+    time::TABLE,
 ];
 
 /// What comes of a row of any table.
@@ -148,7 +150,7 @@ pub fn rows(text: &str) -> Result<Vec<Value>, String> {
 }
 
 /// One file's figures over its rows.
-pub fn summary(file: &str, outcomes: &[Outcome]) -> Value {
+pub fn summary(file: &str, rows: &[Value], outcomes: &[Outcome]) -> Value {
     let compared: Vec<&Comparison> = outcomes
         .iter()
         .filter_map(|outcome| match outcome {
@@ -158,7 +160,7 @@ pub fn summary(file: &str, outcomes: &[Outcome]) -> Value {
         .collect();
     let mut errors: Vec<f64> = compared.iter().map(|one| one.error().abs()).collect();
     errors.sort_by(f64::total_cmp);
-    json!({
+    let mut summary = json!({
         "file": file,
         "rows": outcomes.len(),
         "compared": compared.len(),
@@ -167,7 +169,11 @@ pub fn summary(file: &str, outcomes: &[Outcome]) -> Value {
         "median_error": quantile(&errors, 0.5),
         "p95_error": quantile(&errors, 0.95),
         "worst_error": errors.last(),
-    })
+    });
+    if let Value::Object(fields) = &mut summary {
+        fields.extend(time::figures(rows));
+    }
+    summary
 }
 
 /// The value that at least this share of sorted values do not exceed.
