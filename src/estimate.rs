@@ -22,7 +22,7 @@ pub fn estimate(scenario: &Scenario) -> Estimate {
     Estimate {
         compute: Compute::of(scenario),
         memory: rule_of_thumb::memory(scenario),
-        capacity: scenario.gpu().usable,
+        capacity: scenario.usable(),
     }
 }
 

@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use serde_json::Value as Json;
 
 fn article() -> Scenario {
-    Preset::find("article").unwrap().scenario
+    Preset::find("article").unwrap().scenario()
 }
 
 fn choosing<C: Choice>(scenario: Scenario, field: Field, option: C) -> Scenario {
@@ -101,7 +101,7 @@ fn gpt3_table_d1() {
 /// GPT-3's 3.14e23 FLOP (Table D.1) do not fit in 64 bits.
 #[test]
 fn flop_are_exact() {
-    let gpt3 = Preset::find("gpt3-175b").unwrap().scenario;
+    let gpt3 = Preset::find("gpt3-175b").unwrap().scenario();
     assert_eq!(
         estimate(&gpt3).compute.flop.0,
         6 * 174_600_000_000 * 300_000_000_000

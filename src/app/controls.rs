@@ -91,7 +91,7 @@ pub(super) fn NumberRow(page: Page, field: Field) -> impl IntoView {
 fn options(field: Field) -> Vec<(&'static str, &'static str)> {
     match field.kind() {
         Kind::Choice(options) => options,
-        Kind::Number(_) => Vec::new(),
+        Kind::Number(_) | Kind::Layers => Vec::new(),
     }
 }
 
@@ -166,11 +166,11 @@ pub(super) fn PresetPicker(page: Page) -> impl IntoView {
     let chosen = text(move || page.scenario().preset());
     let choose = move |event| {
         if let Some(preset) = Preset::find(&event_target_value(&event)) {
-            page.replace(preset.scenario);
+            page.replace(preset.scenario());
         }
     };
     let changed = move || {
-        Preset::find(&chosen.read()).is_some_and(|preset| preset.scenario != page.scenario())
+        Preset::find(&chosen.read()).is_some_and(|preset| preset.scenario() != page.scenario())
     };
     let options = PRESETS.iter().map(|preset| {
         view! { <option value=preset.id selected=flag(move || *chosen.read() == *preset.id)>{preset.name}</option> }
@@ -187,7 +187,7 @@ pub(super) fn PresetPicker(page: Page) -> impl IntoView {
             title="Back to the preset"
             on:click=move |_| {
                 if let Some(preset) = Preset::find(untrack(|| page.scenario()).preset()) {
-                    page.replace(preset.scenario);
+                    page.replace(preset.scenario());
                 }
             }
         >

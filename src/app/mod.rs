@@ -109,7 +109,7 @@ fn MoreControls(page: Page) -> impl IntoView {
             </section>
             <section aria-labelledby="shape-heading">
                 <h2 id="shape-heading">"Shape"</h2>
-                {numbers(&[Field::Sequence, Field::MicroBatch, Field::Hidden, Field::Layers, Field::Heads])}
+                {numbers(&[Field::Sequence, Field::MicroBatch, Field::HIDDEN, Field::LAYERS, Field::HEADS])}
             </section>
             <details class="fold">
                 <summary>

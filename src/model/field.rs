@@ -529,7 +529,7 @@ impl ModelField {
                 }
                 _ => {}
             },
-            Value::Real(_) => {}
+            Value::Real(_) | Value::Unset => {}
         }
     }
 

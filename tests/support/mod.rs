@@ -30,7 +30,7 @@ pub fn value(field: Field) -> BoxedStrategy<Value> {
             .boxed(),
         Kind::Number(number) => {
             let (min, max, whole) = (number.min, number.max, number.whole);
-            let spread = (min.ln()..=max.ln()).prop_map(|log: f64| log.exp());
+            let spread = (min.max(0.01).ln()..=max.ln()).prop_map(|log: f64| log.exp());
             prop_oneof![1 => Just(min), 1 => Just(max), 8 => spread]
                 .prop_map(move |value| {
                     let value = value.clamp(min, max);
@@ -45,9 +45,12 @@ pub fn value(field: Field) -> BoxedStrategy<Value> {
     }
 }
 
-/// Any scenario: a preset, and of every field its own value or another valid one.
+/// Any scenario: a preset, and of every field its own value or another one that goes with the rest.
 pub fn scenario() -> impl Strategy<Value = Scenario> {
-    let changes = Field::ALL.map(|field| proptest::option::weighted(0.5, value(field)));
+    let changes: Vec<_> = Field::ALL
+        .into_iter()
+        .map(|field| proptest::option::weighted(0.4, value(field)))
+        .collect();
     // Hidden size, heads and tensor-parallel degree are valid only together: built up as products.
     let shape = (0..5u32, 1..=32u64, 1..=64u64, 1..=64u64);
     let held = prop::array::uniform5(any::<bool>());
@@ -56,20 +59,19 @@ pub fn scenario() -> impl Strategy<Value = Scenario> {
             let degree = degree.min(1 << power);
             let heads = (degree * heads).min(1_024 / degree * degree);
             let hidden = heads * width.min(131_072 / heads);
-            let mut changes: Vec<_> = Field::ALL
+            let changes = Field::ALL
                 .into_iter()
                 .zip(changes)
-                .filter_map(|(field, value)| Some((field, value?)))
-                .filter(|(field, _)| {
-                    !matches!(field, Field::Hidden | Field::Heads | Field::TensorParallel)
-                })
-                .collect();
-            changes.extend([
-                (Field::Hidden, Value::Count(hidden)),
-                (Field::Heads, Value::Count(heads)),
+                .filter_map(|(field, value)| Some((field, value?)));
+            let scenario = changes.fold(PRESETS[preset].scenario(), |scenario, (field, value)| {
+                scenario.with(field, value).unwrap_or(scenario)
+            });
+            let shape = [
+                (Field::HIDDEN, Value::Count(hidden)),
+                (Field::HEADS, Value::Count(heads)),
                 (Field::TensorParallel, Value::Count(degree)),
-            ]);
-            let scenario = PRESETS[preset].scenario.with_all(&changes).unwrap();
+            ];
+            let scenario = scenario.with_all(&shape).unwrap_or(scenario);
             let mut holding = scenario.held();
             for ((_, hold), held) in HOLDS.iter().zip(held) {
                 *hold(&mut holding) = held;
