@@ -1,6 +1,6 @@
 //! One definition of a formula, two readings.
 //!
-//! A formula is a function generic over [`Number`]. Read with a plain number (`u128` or a [`Fraction`] where
+//! A formula is a function generic over [`Number`]. Read with a plain number (an integer or a [`Fraction`] where
 //! it must be exact, `f64` for rates) it is the figure; read with an [`Expression`] it is the formula itself,
 //! which prints with its symbols, with the reader's values put in, and as MathML.
 
@@ -39,6 +39,18 @@ pub trait Number: Clone + Add<Output = Self> + Mul<Output = Self> + Div<Output =
     fn constant_in(value: u32, unit: &'static str) -> Self;
     /// A symbol and the value it has; inputs are below 2^53, so an integer passes through exactly.
     fn symbol(symbol: &'static Symbol, value: f64) -> Self;
+}
+
+impl Number for u64 {
+    fn constant(value: u32) -> Self {
+        Self::from(value)
+    }
+    fn constant_in(value: u32, _: &'static str) -> Self {
+        Self::from(value)
+    }
+    fn symbol(_: &'static Symbol, value: f64) -> Self {
+        value as u64
+    }
 }
 
 impl Number for u128 {

@@ -3,6 +3,9 @@
 mod architecture;
 mod family;
 mod field;
+mod implementation;
+pub mod parameters;
+pub mod symbols;
 
 pub use architecture::{
     Activation, Architecture, Attention, Dropout, Experts, FeedForward, Latent, NormKind,
@@ -10,3 +13,4 @@ pub use architecture::{
 };
 pub use family::Family;
 pub use field::ModelField;
+pub use implementation::Piece;
