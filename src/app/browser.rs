@@ -65,3 +65,76 @@ pub(super) fn go_to(id: &str) {
 fn element<T: JsCast>(id: &str) -> Option<T> {
     document().get_element_by_id(id)?.dyn_into().ok()
 }
+
+#[cfg(target_arch = "wasm32")]
+pub(super) use files::{File, chosen, dropped, read};
+
+#[cfg(not(target_arch = "wasm32"))]
+pub(super) use no_files::{File, chosen, dropped, read};
+
+/// Whether the `<details>` that this event is about is open.
+pub(super) fn is_open(event: &Event) -> bool {
+    let details: Option<web_sys::HtmlDetailsElement> =
+        event.target().and_then(|target| target.dyn_into().ok());
+    details.is_some_and(|details| details.open())
+}
+
+#[cfg(target_arch = "wasm32")]
+mod files {
+    //! Files that a reader gives: nothing leaves the browser.
+
+    use leptos::ev::{DragEvent, Event};
+    use wasm_bindgen::JsCast;
+    pub use web_sys::File;
+    use web_sys::HtmlInputElement;
+
+    /// The first file dropped.
+    pub fn dropped(event: &DragEvent) -> Option<File> {
+        event.data_transfer()?.files()?.get(0)
+    }
+
+    /// The first file chosen.
+    pub fn chosen(event: &Event) -> Option<File> {
+        let input: HtmlInputElement = event.target()?.dyn_into().ok()?;
+        input.files()?.get(0)
+    }
+
+    /// The text of a file.
+    ///
+    /// # Errors
+    /// Where it is far too large for a configuration, before reading it, or cannot be read.
+    pub async fn read(file: File) -> Result<String, String> {
+        if file.size() > crate::model::huggingface::LONGEST as f64 {
+            return Err(crate::model::huggingface::too_long(file.size() as usize).to_string());
+        }
+        let text = wasm_bindgen_futures::JsFuture::from(file.text()).await;
+        text.ok()
+            .and_then(|text| text.as_string())
+            .ok_or_else(|| format!("{} could not be read", file.name()))
+    }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+mod no_files {
+    //! The first paint reads no files.
+
+    use leptos::ev::{DragEvent, Event};
+
+    /// A file.
+    pub struct File;
+
+    /// None.
+    pub fn dropped(_: &DragEvent) -> Option<File> {
+        None
+    }
+
+    /// None.
+    pub fn chosen(_: &Event) -> Option<File> {
+        None
+    }
+
+    /// None.
+    pub async fn read(_: File) -> Result<String, String> {
+        Err(String::new())
+    }
+}

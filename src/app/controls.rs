@@ -97,10 +97,16 @@ fn options(field: Field) -> Vec<(&'static str, &'static str)> {
 
 /// A choice of up to four options, all in view.
 #[component]
-pub(super) fn ChoiceRow(page: Page, field: Field) -> impl IntoView {
+pub(super) fn ChoiceRow(
+    page: Page,
+    field: Field,
+    /// How many of its options are offered.
+    few: usize,
+) -> impl IntoView {
     let key = field.key();
     let options = options(field)
         .into_iter()
+        .take(few)
         .enumerate()
         .map(|(index, (option, label))| {
             let chosen = flag(move || page.scenario().value(field) == Value::Choice(index));
@@ -123,6 +129,24 @@ pub(super) fn ChoiceRow(page: Page, field: Field) -> impl IntoView {
             <legend>{field.label()}</legend>
             <div class="segmented">{options.collect_view()}</div>
         </fieldset>
+    }
+}
+
+/// A value without a slider: label and text field.
+#[component]
+pub(super) fn TextRow(page: Page, field: Field) -> impl IntoView {
+    let (key, entry) = (field.key(), Entry::Field(field));
+    let unit = match field.kind() {
+        Kind::Number(number) => number.unit,
+        Kind::Choice(_) | Kind::Layers => "",
+    };
+    view! {
+        <div class="row">
+            <label for=format!("field-{key}") title=field.help()>{field.label()}</label>
+            <span class="aside unit">{unit}</span>
+            <TextField page=page entry=entry id=format!("field-{key}") error_id=format!("error-{key}")/>
+            <ErrorText page=page entry=entry id=format!("error-{key}")/>
+        </div>
     }
 }
 
@@ -152,9 +176,11 @@ pub(super) fn Select(
             page.choose(field, value);
         }
     };
-    let options = options(field).into_iter().map(|(option, label)| {
-        view! { <option value=option selected=flag(move || *chosen.read() == *option)>{label}</option> }
-    });
+    // Selected as text for the first paint; afterwards the element's value says which.
+    let first = untrack(|| chosen.get());
+    let options = options(field)
+        .into_iter()
+        .map(|(option, label)| view! { <option value=option selected=first == option>{label}</option> });
     view! {
         <select id=id aria-label=name on:change=choose prop:value=chosen>{options.collect_view()}</select>
     }

@@ -6,6 +6,7 @@ use crate::estimate::{Estimate, Figure, estimate};
 use crate::field::{Slider, Value};
 use crate::form::{Entry, Form};
 use crate::link::{self, Opened};
+use crate::model::huggingface;
 use crate::scenario::{Field, Scenario};
 use leptos::prelude::*;
 
@@ -23,6 +24,8 @@ struct State {
     explained: Option<Figure>,
     /// What of the link could not be used.
     notices: Vec<String>,
+    /// What came of the last configuration file, sentence by sentence.
+    imported: Vec<String>,
 }
 
 impl State {
@@ -31,6 +34,7 @@ impl State {
             form: Form::new(opened.scenario),
             explained: None,
             notices: opened.notices.iter().map(ToString::to_string).collect(),
+            imported: Vec::new(),
         }
     }
 }
@@ -47,7 +51,7 @@ pub struct Shown {
     pub changes: Vec<Change>,
     /// What to be told, a place for each of [`advice::RULES`].
     pub notes: [Option<Note>; advice::RULES.len()],
-    sliders: [Slider; Field::ALL.len()],
+    sliders: [Slider; Field::SLIDERS.len()],
 }
 
 impl Shown {
@@ -59,13 +63,14 @@ impl Shown {
             bar: memory_bar(&estimate),
             changes: advice::changes(&scenario),
             notes: advice::notes(&scenario),
-            sliders: Field::ALL.map(|field| field.slider(&scenario)),
+            sliders: Field::SLIDERS.map(|field| field.slider(&scenario)),
         }
     }
 
     /// The slider of a field.
     pub fn slider(&self, field: Field) -> Slider {
-        self.sliders[field as usize]
+        let place = Field::SLIDERS.iter().position(|other| *other == field);
+        place.map_or_else(Slider::default, |place| self.sliders[place])
     }
 }
 
@@ -80,6 +85,7 @@ pub struct Page {
     shown: Memo<Shown>,
     /// Apart from the state, which changes at every step of a drag, because every field shows whether it has one.
     errors: Memo<Vec<(Entry, String)>>,
+    detailed: Memo<bool>,
     settled: Trigger,
 }
 
@@ -98,6 +104,7 @@ impl Page {
                 }
             }),
             errors: Memo::new(move |_| state.with(|state| state.form.errors())),
+            detailed: Memo::new(move |_| state.with(|state| state.form.scenario().is_detailed())),
             settled: Trigger::new(),
         }
     }
@@ -110,6 +117,11 @@ impl Page {
     /// Its estimate.
     pub fn estimate(&self) -> Estimate {
         self.shown.with(|shown| shown.estimate)
+    }
+
+    /// Whether it is estimated in detail: other inputs, more answers.
+    pub fn is_detailed(&self) -> bool {
+        self.detailed.get()
     }
 
     /// Reads what is shown of it.
@@ -184,6 +196,37 @@ impl Page {
             state.notices.clear();
         });
         self.settle();
+    }
+
+    /// What came of the last configuration file.
+    pub fn imported(&self) -> Vec<String> {
+        self.state.with(|state| state.imported.clone())
+    }
+
+    /// Says what came of a configuration file.
+    pub fn report_import(&self, sentences: Vec<String>) {
+        self.state.update(|state| state.imported = sentences);
+    }
+
+    /// Reads a configuration file and, where it describes an architecture, goes to it.
+    pub fn import(&self, text: &str) {
+        let scenario = untrack(|| self.scenario());
+        let read = huggingface::import(text).map_err(|why| why.to_string());
+        let sentences = match read.and_then(|imported| {
+            let scenario = scenario
+                .with_architecture(imported.architecture)
+                .map_err(|why| why.to_string())?;
+            Ok((scenario, imported.warnings))
+        }) {
+            Err(why) => vec![why],
+            Ok((scenario, warnings)) => {
+                self.replace(scenario);
+                let read = format!("Read: {}.", scenario.model_name());
+                let warnings = warnings.iter().map(ToString::to_string);
+                std::iter::once(read).chain(warnings).collect()
+            }
+        };
+        self.report_import(sentences);
     }
 
     /// Opens an address that the browser has gone to.

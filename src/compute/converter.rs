@@ -134,7 +134,7 @@ impl Quantity {
 pub fn change(scenario: &Scenario, changes: &[(Field, Value)]) -> Result<Scenario, Unconvertible> {
     let before = Seconds(Quantity::Days.of(scenario) * SECONDS_PER_DAY);
     let held = scenario.held();
-    let mut set = scenario.with_all(changes)?;
+    let mut set = scenario.with_all(&with_followers(scenario, changes))?;
     let edits = |field| changes.iter().any(|(changed, _)| *changed == field);
     let compute = edits(Field::Parameters) || edits(Field::Tokens);
     if held.compute && compute {
@@ -154,6 +154,27 @@ pub fn change(scenario: &Scenario, changes: &[(Field, Value)]) -> Result<Scenari
     } else {
         Ok(set)
     }
+}
+
+/// The changes, and what of the architecture follows them where they do not set it themselves.
+fn with_followers(scenario: &Scenario, changes: &[(Field, Value)]) -> Vec<(Field, Value)> {
+    let mut architecture = *scenario.architecture();
+    let mut all = Vec::with_capacity(changes.len());
+    for &(field, value) in changes {
+        all.push((field, value));
+        let Field::Architecture(size) = field else {
+            continue;
+        };
+        for (follower, value) in architecture.followers(size, value) {
+            let field = Field::Architecture(follower);
+            if changes.iter().all(|(changed, _)| *changed != field) {
+                all.push((field, value));
+                follower.set(&mut architecture, value);
+            }
+        }
+        size.set(&mut architecture, value);
+    }
+    all
 }
 
 /// What the reader has just set, and what therefore must not follow.

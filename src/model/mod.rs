@@ -3,6 +3,7 @@
 mod architecture;
 mod family;
 mod field;
+mod follow;
 mod implementation;
 pub mod parameters;
 pub mod symbols;

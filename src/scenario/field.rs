@@ -135,6 +135,31 @@ impl Field {
         all
     };
 
+    /// The fields that have a slider on the page.
+    pub const SLIDERS: [Self; 21] = [
+        Self::Parameters,
+        Self::Tokens,
+        Self::Gpus,
+        Self::Tflops,
+        Self::Mfu,
+        Self::Sequence,
+        Self::MicroBatch,
+        Self::TensorParallel,
+        Self::HIDDEN,
+        Self::LAYERS,
+        Self::HEADS,
+        Self::Architecture(ModelField::KvHeads),
+        Self::Architecture(ModelField::HeadDim),
+        Self::Architecture(ModelField::FeedForward),
+        Self::Architecture(ModelField::Vocabulary),
+        Self::Architecture(ModelField::Experts),
+        Self::Architecture(ModelField::ActiveExperts),
+        Self::Architecture(ModelField::ExpertSize),
+        Self::Architecture(ModelField::SharedSize),
+        Self::Architecture(ModelField::Window),
+        Self::Pue,
+    ];
+
     /// The key in links, and in ids on the page. Never changed, never reused.
     pub fn key(self) -> &'static str {
         self.names().0

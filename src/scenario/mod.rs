@@ -14,7 +14,7 @@ use crate::field::{self as values, Choice, Value};
 use crate::hardware::{ACCELERATORS, Accelerator};
 use crate::model::{Architecture, Model, ModelField};
 use crate::training::{GradientDtype, Optimizer, Precision, Recomputation};
-use crate::units::{Bytes, FlopPerSecond};
+use crate::units::{self, Bytes, FlopPerSecond};
 
 /// How fast each GPU computes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -114,6 +114,19 @@ impl Scenario {
     pub fn model(&self) -> Option<&'static Model> {
         self.model
     }
+    /// What to call the model: its name in the catalogue, and whether it was changed since; or whose code and how large.
+    pub fn model_name(&self) -> String {
+        match self.model {
+            Some(model) if model.architecture() == self.architecture => model.name.to_owned(),
+            Some(model) => format!("{}, changed", model.name),
+            None => format!(
+                "own {} with {} B parameters",
+                self.architecture.family.label(),
+                units::significant(self.architecture.parameters() as f64 / 1e9, 3)
+            ),
+        }
+    }
+
     /// The architecture. The rule of thumb reads its hidden size, layers and heads alone.
     pub fn architecture(&self) -> &Architecture {
         &self.architecture
