@@ -144,7 +144,12 @@ impl Expression {
                 text
             }
             Self::Symbol(symbol, value) => match reading {
-                Reading::Letters => format!("<mi>{}</mi>", symbol.sign),
+                Reading::Letters => match symbol.sign.split_once('_') {
+                    Some((letter, index)) => {
+                        format!("<msub><mi>{letter}</mi><mi>{index}</mi></msub>")
+                    }
+                    None => format!("<mi>{}</mi>", symbol.sign),
+                },
                 Reading::Values => format!("<mn>{}</mn>", units::number(*value)),
             },
             Self::Sum(left, right) => {

@@ -5,6 +5,7 @@ mod family;
 mod field;
 mod follow;
 mod implementation;
+mod parameter_list;
 pub mod parameters;
 pub mod symbols;
 
@@ -15,3 +16,4 @@ pub use architecture::{
 pub use family::Family;
 pub use field::ModelField;
 pub use implementation::Piece;
+pub use parameter_list::{Count, GroupParameters};

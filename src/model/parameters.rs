@@ -117,11 +117,22 @@ pub enum BlockKind {
 
 /// Which of the routed experts are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Counted {
+pub(super) enum Counted {
     /// All E of them.
     All,
     /// The k that work on one token.
     Active,
+}
+
+/// A section of a model, in the order of registration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Section {
+    /// What stands before the blocks.
+    Before,
+    /// One block of this kind.
+    Block(BlockKind),
+    /// What stands after the blocks.
+    After,
 }
 
 /// Parameters, each count exact: no valid architecture has more than 2e18, and 64 bits hold 1.8e19.
@@ -148,7 +159,7 @@ impl Architecture {
 
     /// Calls `see` with each tensor of a block of this kind, in the order of registration.
     pub fn visit_tensors_of_block(&self, kind: BlockKind, see: &mut dyn FnMut(&Tensor)) {
-        self.visitor(Counted::All, see).block(kind);
+        self.walk(Counted::All, Section::Block(kind), see);
     }
 
     /// Calls `see` with each tensor of the model and the number of layers that have one of it, 1 outside the blocks:
@@ -189,7 +200,7 @@ impl Architecture {
         }
     }
 
-    fn sum(&self, counted: Counted, counts: impl Fn(&Tensor) -> bool) -> u64 {
+    pub(super) fn sum(&self, counted: Counted, counts: impl Fn(&Tensor) -> bool) -> u64 {
         let mut sum = 0;
         self.visit(counted, &mut |tensor: &Tensor, layers| {
             if counts(tensor) {
@@ -200,28 +211,35 @@ impl Architecture {
     }
 
     fn visit(&self, counted: Counted, see: &mut dyn FnMut(&Tensor, u64)) {
-        self.visitor(counted, &mut |tensor| see(tensor, 1)).before();
+        self.walk(counted, Section::Before, &mut |tensor| see(tensor, 1));
         for (kind, layers) in self.block_kinds() {
             if layers > 0 {
-                self.visitor(counted, &mut |tensor| see(tensor, layers))
-                    .block(kind);
+                let section = Section::Block(kind);
+                self.walk(counted, section, &mut |tensor| see(tensor, layers));
             }
         }
-        self.visitor(counted, &mut |tensor| see(tensor, 1)).after();
+        self.walk(counted, Section::After, &mut |tensor| see(tensor, 1));
     }
 
-    fn visitor<'a, N: Number>(
-        &'a self,
+    /// Calls `see` with each tensor of a section, its shape as numbers or as formulas.
+    pub(super) fn walk<N: Number>(
+        &self,
         counted: Counted,
-        see: &'a mut dyn FnMut(&Tensor<N>),
-    ) -> Visitor<'a, N> {
-        Visitor {
+        section: Section,
+        see: &mut dyn FnMut(&Tensor<N>),
+    ) {
+        let mut visitor = Visitor {
             architecture: self,
             x: Symbols::of(self),
             counted,
             part: Part::Embedding,
             group: Group::Embedding,
             see,
+        };
+        match section {
+            Section::Before => visitor.before(),
+            Section::Block(kind) => visitor.block(kind),
+            Section::After => visitor.after(),
         }
     }
 }
@@ -303,7 +321,6 @@ impl<N: Number> Visitor<'_, N> {
         }
     }
 
-    /// What stands before the blocks.
     fn before(&mut self) {
         let architecture = self.architecture;
         let (h, embedding) = (self.x.h.clone(), self.x.embedding.clone());
@@ -323,7 +340,6 @@ impl<N: Number> Visitor<'_, N> {
         }
     }
 
-    /// What stands after the blocks.
     fn after(&mut self) {
         let architecture = self.architecture;
         self.part = Part::FinalNorm;
