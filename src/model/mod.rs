@@ -1,6 +1,7 @@
 //! What is trained: a decoder transformer as its configuration describes it.
 
 mod architecture;
+mod catalogue;
 mod family;
 mod field;
 mod follow;
@@ -13,6 +14,7 @@ pub use architecture::{
     Activation, Architecture, Attention, Dropout, Experts, FeedForward, Latent, NormKind,
     NormPlaces, Norms, QkNorm, Router, RouterBias, Window,
 };
+pub use catalogue::{MODELS, Model};
 pub use family::Family;
 pub use field::ModelField;
 pub use implementation::Piece;

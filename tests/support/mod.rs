@@ -1,8 +1,9 @@
 //! What several test files share.
 #![allow(dead_code)] // Each file uses its part of it.
 
-use petaday::field::{Kind, LayerSet, Value};
+use petaday::field::{Choice, Kind, LayerSet, Value};
 use petaday::link::{self, HOLDS};
+use petaday::model::{Architecture, Family, ModelField};
 use petaday::scenario::{Field, PRESETS, Scenario};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -23,14 +24,38 @@ pub fn cases(cases: u32) -> ProptestConfig {
 
 /// A field's valid value: round ones, odd ones, and both ends of its range.
 pub fn value(field: Field) -> BoxedStrategy<Value> {
-    match field.kind() {
+    value_of(field.kind())
+}
+
+/// Any architecture: a family's, and of every field its own value or another valid one.
+pub fn architecture() -> impl Strategy<Value = Architecture> {
+    let values =
+        ModelField::ALL.map(|field| proptest::option::weighted(0.3, value_of(field.kind())));
+    (select(Family::ALL.to_vec()), values).prop_map(|(family, values)| {
+        let mut architecture = family.base();
+        for (field, value) in ModelField::ALL.into_iter().zip(values) {
+            if let Some(value) = value.filter(|_| field != ModelField::Family) {
+                field.set(&mut architecture, value);
+            }
+        }
+        if let Some(experts) = &mut architecture.experts {
+            experts.active = experts.active.min(experts.count);
+        }
+        architecture
+    })
+}
+
+fn value_of(kind: Kind) -> BoxedStrategy<Value> {
+    match kind {
         Kind::Choice(options) => (0..options.len()).prop_map(Value::Choice).boxed(),
         Kind::Layers => (1..6u64, 0..8u64)
             .prop_map(|(step, first)| Value::Layers(LayerSet::every(step, first)))
             .boxed(),
         Kind::Number(number) => {
             let (min, max, whole) = (number.min, number.max, number.whole);
-            let spread = (min.max(0.01).ln()..=max.ln()).prop_map(|log: f64| log.exp());
+            // Evenly over magnitudes, which have no zero.
+            let least = if min > 0.0 { min } else { 1.0 };
+            let spread = (least.ln()..=max.ln()).prop_map(|log: f64| log.exp());
             prop_oneof![1 => Just(min), 1 => Just(max), 8 => spread]
                 .prop_map(move |value| {
                     let value = value.clamp(min, max);
