@@ -5,6 +5,7 @@ mod catalogue;
 mod family;
 mod field;
 mod follow;
+pub mod huggingface;
 mod implementation;
 mod parameter_list;
 pub mod parameters;
