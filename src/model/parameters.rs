@@ -168,6 +168,11 @@ impl Architecture {
         self.visit(Counted::All, see);
     }
 
+    /// As [`Architecture::visit_tensors`], but with the k routed experts that work on one token in place of all E.
+    pub fn visit_active_tensors(&self, see: &mut dyn FnMut(&Tensor, u64)) {
+        self.visit(Counted::Active, see);
+    }
+
     /// Trained parameters, every tensor once: a tied head counts as the embedding.
     pub fn parameters(&self) -> u64 {
         self.sum(Counted::All, |_| true)
