@@ -21,6 +21,7 @@ pub mod chart;
 pub mod compute;
 pub mod estimate;
 pub mod field;
+pub mod flop;
 pub mod form;
 pub mod formula;
 pub mod hardware;

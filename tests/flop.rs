@@ -1,7 +1,7 @@
 //! FLOP by part and the published ways of counting them, against papers and by hand.
 
-use petaday::compute::convention::Convention;
-use petaday::compute::flop::{Counting, Part, forward, per_token, weights};
+use petaday::flop::convention::Convention;
+use petaday::flop::{Counting, Part, forward, per_token, weights};
 use petaday::field::{Choice, LayerSet};
 use petaday::formula::Expression;
 use petaday::model::{Architecture, Family, Window};

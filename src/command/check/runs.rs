@@ -11,7 +11,7 @@
 //!    over 5%, with the reason as far as the row's fields tell it.
 
 use super::{Comparison, Outcome, Table, architectures, positive};
-use petaday::compute::convention::Convention;
+use petaday::flop::convention::Convention;
 use petaday::compute::cost::utilisation;
 use petaday::compute::flop_to_pf_days;
 use petaday::model::Architecture;
