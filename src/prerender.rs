@@ -6,7 +6,7 @@ use petaday::app::{App, Home, Page};
 use std::process::ExitCode;
 
 /// What index.html holds where the app will stand.
-const PLACE: &str = "<!--first paint-->";
+const PLACE: &str = "Loading petaday…";
 
 fn main() -> ExitCode {
     let Some(path) = std::env::args().nth(1) else {
