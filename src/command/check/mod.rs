@@ -51,7 +51,6 @@ impl Comparison {
     }
 
     /// Two real numbers.
-    #[allow(dead_code)] // The first table of rates uses it.
     pub fn of_reals(what: &'static str, ours: f64, theirs: f64) -> Self {
         Self {
             what,
