@@ -55,16 +55,16 @@ pub enum ImportError {
     /// Two numbers of which one has to divide the other.
     Indivisible {
         /// The field that divides, with its value.
-        divisor: (String, u64),
+        divisor: (&'static str, u64),
         /// The field that is divided, with its value.
-        of: (String, u64),
+        of: (&'static str, u64),
     },
     /// Two numbers of which one must not exceed the other.
     TooMany {
         /// The field that is too large, with its value.
-        value: (String, u64),
+        value: (&'static str, u64),
         /// The field that limits it, with its value.
-        most: (String, u64),
+        most: (&'static str, u64),
     },
     /// A list that has to have an item for each layer.
     WrongLength {

@@ -141,29 +141,37 @@ fn decoder(
     fields: &Map<String, Value>,
     inside: Option<&str>,
 ) -> Result<Imported, ImportError> {
+    let quoted_type = if class.is_empty() {
+        String::new()
+    } else {
+        quoted(class)
+    };
     if fields.get("is_encoder_decoder") == Some(&Value::Bool(true)) {
         return Err(ImportError::EncoderDecoder {
-            model_type: quoted(class),
+            model_type: quoted_type,
         });
     }
     let known = TYPES.iter().find(|(name, ..)| same(name, class));
     let (family, defaults, family_reads) = match known {
         Some((_, defaults, family, reads)) => (*family, defaults_of(defaults), *reads),
-        None => (Family::Generic, "{}", unknown::unknown as Read),
+        None => (Family::Generic, Map::new(), unknown::unknown as Read),
     };
-    let mut r = Reader::new(fields, defaults, inside, class);
+    let mut r = Reader::new(fields, &defaults, inside, quoted_type.clone());
     if known.is_none() {
         r.warnings.push(Warning::UnknownType {
-            model_type: r.model_type.clone(),
+            model_type: quoted_type,
         });
     }
     let mut architecture = family.base();
-    families::common(&mut r, &mut architecture)?;
-    family_reads(&mut r, &mut architecture)?;
-    check(&architecture)?;
+    families::common(&mut r, &mut architecture);
+    family_reads(&mut r, &mut architecture);
+    let (warnings, error) = (r.warnings, r.error);
+    if let Some(error) = error.or_else(|| invalid(&architecture)) {
+        return Err(error);
+    }
     Ok(Imported {
         architecture,
-        warnings: r.warnings,
+        warnings,
     })
 }
 
@@ -194,19 +202,22 @@ fn same(model_type: &str, class: &str) -> bool {
     letters(model_type) == letters(stem)
 }
 
-fn defaults_of(model_type: &str) -> &'static str {
-    DEFAULTS
-        .iter()
-        .find(|(name, _)| *name == model_type)
-        .map_or("{}", |(_, defaults)| defaults)
+/// The defaults of a class, read as any value, as files are: another type would be the deserializer once more for each
+/// reader of the page.
+fn defaults_of(model_type: &str) -> Map<String, Value> {
+    let row = DEFAULTS.iter().find(|(name, _)| *name == model_type);
+    match row.map(|(_, defaults)| serde_json::from_str(defaults)) {
+        Some(Ok(Value::Object(fields))) => fields,
+        _ => Map::new(),
+    }
 }
 
-/// Checks what was computed of several fields, and what is valid only together.
-fn check(architecture: &Architecture) -> Result<(), ImportError> {
+/// What is wrong with numbers that were computed of several fields, or that are valid only together.
+fn invalid(architecture: &Architecture) -> Option<ImportError> {
     for field in ModelField::ALL {
         let (kind, value) = (field.kind(), field.get(architecture));
         if field.applies(architecture) && kind.admit(value).is_none() {
-            return Err(ImportError::OutOfRange {
+            return Some(ImportError::OutOfRange {
                 key: field.label().to_owned(),
                 value: kind.display(value),
                 valid: kind.valid(),
@@ -214,26 +225,26 @@ fn check(architecture: &Architecture) -> Result<(), ImportError> {
         }
     }
     let attention = &architecture.attention;
-    let named = |key: &str, value: u64| (key.to_owned(), value);
     if !attention.heads.is_multiple_of(attention.kv_heads) {
-        return Err(ImportError::Indivisible {
-            divisor: named("num_key_value_heads", attention.kv_heads),
-            of: named("num_attention_heads", attention.heads),
+        return Some(ImportError::Indivisible {
+            divisor: ("num_key_value_heads", attention.kv_heads),
+            of: ("num_attention_heads", attention.heads),
         });
     }
-    if attention.rotary_dim > attention.head_dim {
-        return Err(ImportError::TooMany {
-            value: named("rotary_dim", attention.rotary_dim),
-            most: named("head_dim", attention.head_dim),
-        });
-    }
-    match &architecture.experts {
-        Some(experts) if experts.active > experts.count => Err(ImportError::TooMany {
-            value: named("num_experts_per_tok", experts.active),
-            most: named("num_experts", experts.count),
-        }),
-        _ => Ok(()),
-    }
+    let at_most = |value: (&'static str, u64), most: (&'static str, u64)| {
+        (value.1 > most.1).then_some(ImportError::TooMany { value, most })
+    };
+    let rotated = at_most(
+        ("rotary_dim", attention.rotary_dim),
+        ("head_dim", attention.head_dim),
+    );
+    rotated.or_else(|| {
+        let experts = architecture.experts.as_ref()?;
+        at_most(
+            ("num_experts_per_tok", experts.active),
+            ("num_experts", experts.count),
+        )
+    })
 }
 
 fn not_json(text: &str, error: &serde_json::Error) -> ImportError {
