@@ -175,7 +175,7 @@ pub(super) fn set_window(a: &mut Architecture, size: u64, layers: LayerSet, chun
 pub(super) fn layer_types(r: &mut Reader, a: &Architecture, kind: &str) -> Option<LayerSet> {
     let other = Cell::new(None);
     let named = r.layers_where("layer_types", a.layers, "a kind of layer", &|item| {
-        let name = item.as_str()?;
+        let name = item.text()?;
         if name != kind && name != "full_attention" {
             other.set(Some(quoted(name)));
         }
@@ -202,9 +202,9 @@ fn late_window(r: &mut Reader, a: &mut Architecture) {
 /// Rotary positions in all but every `no_rope_layer_interval`-th layer, or where `no_rope_layers` has a 1.
 fn unrotated(r: &mut Reader, a: &mut Architecture) {
     let rotated = r.layers_where("no_rope_layers", a.layers, "0 or 1", &|item| {
-        item.as_u64()
+        item.whole()
             .map(|rotated| rotated != 0)
-            .or_else(|| item.as_bool())
+            .or_else(|| item.flag())
     });
     let interval = r.step("no_rope_layer_interval");
     a.attention.unrotated = rotated.map_or_else(

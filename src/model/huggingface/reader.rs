@@ -4,9 +4,9 @@
 //! only what they mean.
 
 use super::error::{ImportError, Warning, quoted, shown};
-use crate::field::{LayerSet, MAX_LAYERS, Value as FieldValue};
+use super::json::{Fields, Json};
+use crate::field::{LayerSet, MAX_LAYERS, Value};
 use crate::model::{Activation, ModelField};
-use serde_json::{Map, Value};
 
 /// Fields of the same meaning under the names that classes give them, the usual name first.
 const NAMES: &[&[&str]] = &[
@@ -40,7 +40,7 @@ const NAMES: &[&[&str]] = &[
 /// A configuration, the defaults of its class, and what was noticed while reading it.
 pub(super) struct Reader<'a> {
     /// The file's fields, before the class's.
-    sources: [&'a Map<String, Value>; 2],
+    sources: [&'a Fields; 2],
     /// The object that the fields stand in, with a point; empty at the top.
     inside: String,
     /// The `model_type`, quoted; empty where there is none.
@@ -54,8 +54,8 @@ pub(super) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// A reader of `fields`, which stand in the object `inside`, and else of `defaults`.
     pub(super) fn new(
-        fields: &'a Map<String, Value>,
-        defaults: &'a Map<String, Value>,
+        fields: &'a Fields,
+        defaults: &'a Fields,
         inside: Option<&str>,
         model_type: String,
     ) -> Self {
@@ -70,14 +70,14 @@ impl<'a> Reader<'a> {
 
     /// The value of a field, under any of its names, and the name it was found under: of the file, where that names it
     /// at all, else of the class. Null is no value.
-    fn find(&self, key: &'static str) -> Option<(&'static str, &'a Value)> {
+    fn find(&self, key: &'static str) -> Option<(&'static str, &'a Json)> {
         let one = [key];
         let names = other_names(key).unwrap_or(&one);
         for fields in self.sources {
             let mut named = false;
             for &name in names {
                 match within(fields, name) {
-                    Some(Value::Null) => named = true,
+                    Some(Json::Null) => named = true,
                     Some(value) => return Some((name, value)),
                     None => {}
                 }
@@ -111,7 +111,7 @@ impl<'a> Reader<'a> {
         format!("{}{key}", self.inside)
     }
 
-    fn wrong(&mut self, key: &str, value: &Value, valid: &'static str) {
+    fn wrong(&mut self, key: &str, value: &Json, valid: &'static str) {
         self.refuse(ImportError::WrongType {
             key: self.place(key),
             value: shown(value),
@@ -124,7 +124,7 @@ impl<'a> Reader<'a> {
         &mut self,
         key: &'static str,
         valid: &'static str,
-        read: impl Fn(&'a Value) -> Option<T>,
+        read: impl Fn(&'a Json) -> Option<T>,
     ) -> Option<T> {
         let (name, value) = self.find(key)?;
         let read = read(value);
@@ -136,14 +136,14 @@ impl<'a> Reader<'a> {
 
     /// A whole number, at least 0.
     pub(super) fn whole(&mut self, key: &'static str) -> Option<u64> {
-        self.value(key, "a whole number", whole)
+        self.value(key, "a whole number", Json::whole)
     }
 
     /// A whole number in the range of an architecture's field.
     pub(super) fn count(&mut self, field: ModelField, key: &'static str) -> Option<u64> {
         let number = self.whole(key)?;
         let kind = field.kind();
-        if kind.admit(FieldValue::Count(number)).is_some() {
+        if kind.admit(Value::Count(number)).is_some() {
             return Some(number);
         }
         let (name, value) = self.find(key)?;
@@ -186,7 +186,7 @@ impl<'a> Reader<'a> {
 
     /// True or false; null and nothing are false.
     pub(super) fn flag(&mut self, key: &'static str) -> bool {
-        self.value(key, "true or false", Value::as_bool) == Some(true)
+        self.value(key, "true or false", Json::flag) == Some(true)
     }
 
     /// Whether one of several flags holds.
@@ -196,23 +196,23 @@ impl<'a> Reader<'a> {
 
     /// Whether a text is this one.
     pub(super) fn says(&mut self, key: &'static str, text: &str) -> bool {
-        self.value(key, "a text", Value::as_str) == Some(text)
+        self.value(key, "a text", Json::text) == Some(text)
     }
 
     /// Checks that a field is an object where it is there; its own fields are read as `outer.inner`.
     pub(super) fn object(&mut self, key: &'static str) {
-        self.value(key, "an object", Value::as_object);
+        self.value(key, "an object", Json::fields);
     }
 
     /// A number.
     pub(super) fn number(&mut self, key: &'static str) -> Option<f64> {
-        self.value(key, "a number", Value::as_f64)
+        self.value(key, "a number", Json::real)
     }
 
     /// A share from 0 to 1.
     pub(super) fn share(&mut self, key: &'static str) -> Option<f64> {
         self.value(key, "a number from 0 to 1", |value| {
-            value.as_f64().filter(|share| (0.0..=1.0).contains(share))
+            value.real().filter(|share| (0.0..=1.0).contains(share))
         })
     }
 
@@ -222,8 +222,8 @@ impl<'a> Reader<'a> {
     }
 
     /// A list.
-    fn list(&mut self, key: &'static str) -> Option<&'a [Value]> {
-        self.value(key, "a list", |value| value.as_array().map(Vec::as_slice))
+    fn list(&mut self, key: &'static str) -> Option<&'a [Json]> {
+        self.value(key, "a list", Json::items)
     }
 
     /// The layers that `flags` hold for, one for each.
@@ -246,7 +246,7 @@ impl<'a> Reader<'a> {
         key: &'static str,
         layers: u64,
         valid: &'static str,
-        holds: &dyn Fn(&Value) -> Option<bool>,
+        holds: &dyn Fn(&Json) -> Option<bool>,
     ) -> Option<LayerSet> {
         let items = self.list(key).filter(|items| !items.is_empty())?;
         let mut flags = Vec::with_capacity(items.len());
@@ -265,7 +265,7 @@ impl<'a> Reader<'a> {
         let items = self.list(key)?;
         let mut flags = vec![false; layers as usize];
         for (index, item) in items.iter().enumerate() {
-            match whole(item) {
+            match item.whole() {
                 Some(layer) if layer < layers => flags[layer as usize] = true,
                 Some(_) => {}
                 None => self.wrong(&format!("{key}[{index}]"), item, "a layer’s number"),
@@ -280,8 +280,10 @@ impl<'a> Reader<'a> {
         let key = "attention_types";
         let mut flags = Vec::new();
         for item in self.list(key)? {
-            let kinds = item.get(0).and_then(Value::as_array);
-            let times = item.get(1).and_then(whole);
+            let (kinds, times) = match item.items() {
+                Some([kinds, times]) => (kinds.items(), times.whole()),
+                _ => (None, None),
+            };
             let (Some(kinds), Some(times)) = (kinds, times) else {
                 self.wrong(key, item, "a list such as [[[\"global\", \"local\"], 12]]");
                 return None;
@@ -289,7 +291,7 @@ impl<'a> Reader<'a> {
             // One layer more than the model has is enough to see that they do not fit.
             for _ in 0..times.min(layers + 1) {
                 if flags.len() as u64 <= layers {
-                    flags.extend(kinds.iter().map(|kind| kind.as_str() == Some("local")));
+                    flags.extend(kinds.iter().map(|kind| kind.text() == Some("local")));
                 }
             }
         }
@@ -298,7 +300,7 @@ impl<'a> Reader<'a> {
 
     /// An activation function by the name that the package gives it.
     pub(super) fn activation(&mut self, key: &'static str) -> Option<Activation> {
-        let name = self.value(key, "a text", Value::as_str)?;
+        let name = self.value(key, "a text", Json::text)?;
         let known = activation(name);
         if known.is_none() {
             self.warnings.push(Warning::CountedAs {
@@ -347,19 +349,11 @@ fn other_names(key: &str) -> Option<&'static [&'static str]> {
 }
 
 /// The value of a field, `outer.inner` of an object in the object.
-fn within<'v>(fields: &'v Map<String, Value>, name: &str) -> Option<&'v Value> {
+fn within<'v>(fields: &'v Fields, name: &str) -> Option<&'v Json> {
     match name.split_once('.') {
         None => fields.get(name),
-        Some((outer, inner)) => within(fields.get(outer)?.as_object()?, inner),
+        Some((outer, inner)) => within(fields.get(outer)?.fields()?, inner),
     }
-}
-
-/// A number without fraction, at least 0; 4096.0 is one, as in files that passed through other languages.
-fn whole(value: &Value) -> Option<u64> {
-    value.as_u64().or_else(|| {
-        let real = value.as_f64()?;
-        (real >= 0.0 && real.fract() == 0.0).then_some(real as u64)
-    })
 }
 
 /// Functions that keep the same tensors share a name: mish keeps its input and its output, as SiLU does.
