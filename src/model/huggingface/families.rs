@@ -41,7 +41,6 @@ pub(super) const TYPES: &[(&str, &str, Family, Read)] = &[
     ("bloom", "bloom", Family::Bloom, bloom),
     ("falcon", "falcon", Family::Falcon, falcon),
     ("RefinedWeb", "falcon", Family::Falcon, falcon),
-    ("RefinedWebModel", "falcon", Family::Falcon, falcon),
     ("starcoder2", "starcoder2", Family::StarCoder2, starcoder2),
     ("olmo", "olmo", Family::Olmo, olmo),
     ("olmo2", "olmo2", Family::Olmo2, both_biases),
@@ -493,6 +492,12 @@ fn deepseek_v3(r: &mut Reader, a: &mut Architecture) {
 
 fn sigmoid_experts(r: &mut Reader, a: &mut Architecture) {
     after_dense(r, a);
+    let predicting = r.whole("num_nextn_predict_layers");
+    r.ignores(
+        predicting.is_some_and(|layers| layers > 0),
+        "num_nextn_predict_layers",
+        "layers that predict further tokens are left out",
+    );
     if let Some(experts) = &mut a.experts {
         experts.renormalised = r.flag("norm_topk_prob");
     }

@@ -129,7 +129,7 @@ const INNER: &[(&str, &str)] = &[
 fn read(class: &str, fields: &Fields) -> Result<Imported, ImportError> {
     let nested = NESTED
         .iter()
-        .find_map(|key| Some((*key, fields.get(*key)?)))
+        .find_map(|key| Some((*key, fields.get(key)?)))
         .filter(|(_, value)| **value != Json::Null);
     let Some((key, value)) = nested else {
         return decoder(class, fields, None);
@@ -157,6 +157,7 @@ fn read(class: &str, fields: &Fields) -> Result<Imported, ImportError> {
     Ok(imported)
 }
 
+/// Reads a decoder's fields, which stand in the object `inside`.
 fn decoder(class: &str, fields: &Fields, inside: Option<&str>) -> Result<Imported, ImportError> {
     let quoted_type = if class.is_empty() {
         String::new()
@@ -210,13 +211,12 @@ fn same(model_type: &str, class: &str) -> bool {
             break;
         }
     }
-    let letters = |name: &str| {
-        name.bytes()
-            .filter(|letter| *letter != b'_')
-            .map(|letter| letter.to_ascii_lowercase())
-            .collect::<Vec<_>>()
-    };
-    letters(model_type) == letters(stem)
+    letters(model_type).eq(letters(stem))
+}
+
+fn letters(name: &str) -> impl Iterator<Item = u8> {
+    let letters = name.bytes().filter(|letter| *letter != b'_');
+    letters.map(|letter| letter.to_ascii_lowercase())
 }
 
 /// The defaults of a class.
