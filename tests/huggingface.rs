@@ -1,10 +1,13 @@
 //! The reader of Hugging Face configurations, against the models that the Python package transformers 5.23 builds of
-//! them and against published counts.
+//! them and against published counts. Built with the feature `command`.
+#![cfg(feature = "command")]
 
 mod support;
 
-use petaday::model::huggingface::{Imported, MAX_BYTES, import, import_class, import_value};
-use petaday::model::{Architecture, Family, ModelField};
+use petaday::model::huggingface::{
+    Imported, MAX_BYTES, import, import_as, import_class, import_value,
+};
+use petaday::model::{Activation, Architecture, Family, ModelField, NormPlaces, Router};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -286,6 +289,8 @@ fn hub_files() {
         // Pretty-printed, as Python writes them, they are read as well.
         let text = serde_json::to_string_pretty(&row["config"]).unwrap();
         assert_eq!(import(&text).unwrap(), read, "{name}");
+        let class = row["config"]["model_type"].as_str().unwrap();
+        assert_eq!(import_as(class, &text).unwrap(), read, "{name}");
         // Where `architectures` names the class of a known type, `model_type` is not needed.
         let mut config = row["config"].clone();
         config.as_object_mut().unwrap().remove("model_type");
@@ -316,15 +321,15 @@ fn refused_field(field: &str, expected: &str) {
 fn texts_that_are_no_json() {
     refused(
         "",
-        "not JSON: the text ends inside a value (line 1, column 0)",
+        "not JSON: the text ends inside a value (line 1, column 1)",
     );
     refused(
         "{\n  \"hidden_size\": 4096,\n}",
-        "not JSON: trailing comma (line 3, column 1)",
+        "not JSON: a name in quotes is expected (line 3, column 1)",
     );
     refused(
         "{\"model_type\": llama}",
-        "not JSON: expected value (line 1, column 16)",
+        "not JSON: a value is expected (line 1, column 16)",
     );
     for number in ["NaN", "Infinity", "-Infinity"] {
         let text = format!("{{\n\"rms_norm_eps\": {number}\n}}");
@@ -547,6 +552,162 @@ fn nulls() {
         "\"vocab_size\": null",
         "`vocab_size` is missing, and `model_type` “llama” has no default for it",
     );
+}
+
+/// What an unknown type leaves open is said, a sentence each.
+#[test]
+fn assumptions() {
+    let warnings = |text: &str| -> Vec<String> {
+        let warnings = import(text).unwrap().warnings;
+        warnings.iter().map(ToString::to_string).collect()
+    };
+    let sizes = "\"hidden_size\": 64, \"num_hidden_layers\": 2, \"num_attention_heads\": 4, \"vocab_size\": 99";
+    assert_eq!(
+        warnings(&format!("{{\"model_type\": \"wheel\", {sizes}}}")),
+        [
+            "`model_type` “wheel” is not known: its fields are read as a Llama-like decoder’s.",
+            "`head_dim` is missing: hidden size over heads is assumed.",
+            "`num_key_value_heads` is missing: one for each head is assumed.",
+            "Not said by the file, so assumed: no biases in attention.",
+            "`intermediate_size` is missing: four times the hidden size is assumed.",
+            "`hidden_act` is missing: SiLU is assumed.",
+            "Not said by the file, so assumed: a gated feed-forward network, as is usual with SiLU.",
+            "Not said by the file, so assumed: rotary positions.",
+            "Not said by the file, so assumed: RMSNorm.",
+            "`tie_word_embeddings` is missing: a head of its own is assumed.",
+        ]
+    );
+    let said = format!(
+        "{{{sizes}, \"head_dim\": 16, \"multi_query\": true, \"bias\": true, \"n_inner\": 128, \"hidden_act\": \"cube\",
+           \"rope_theta\": 1e4, \"rms_norm_eps\": 1e-5, \"tie_word_embeddings\": true, \"num_experts\": 4,
+           \"sliding_window\": 8, \"layer_types\": [\"linear_attention\", \"sliding_attention\"]}}"
+    );
+    assert_eq!(
+        warnings(&said),
+        [
+            "The file names no `model_type`: its fields are read as a Llama-like decoder’s.",
+            "`hidden_act` “cube” is counted as SiLU.",
+            "Not said by the file, so assumed: a gated feed-forward network, as is usual with SiLU.",
+            "`layer_types` “linear_attention” is counted as full attention.",
+            "`num_experts_per_tok` is missing: two experts for each token are assumed.",
+            "`moe_intermediate_size` is missing: `intermediate_size` is assumed.",
+        ]
+    );
+    assert_eq!(warnings("{\"model_type\": \"llama\"}"), [""; 0]);
+    assert_eq!(
+        warnings("{\"model_type\": \"mpt\", \"expansion_ratio\": 2, \"no_bias\": false}"),
+        [
+            "`expansion_ratio` is ignored, as transformers 5.23 ignores it: feed-forward networks are four times as wide as \
+             the hidden size.",
+            "`no_bias` is ignored, as transformers 5.23 ignores it: there are no biases.",
+        ]
+    );
+    assert_eq!(
+        warnings("{\"model_type\": \"gemma3\", \"text_config\": {\"hidden_size\": 2560}}"),
+        [
+            "Only the text model, `text_config`, is described; a vision tower or other parts are left out."
+        ]
+    );
+}
+
+/// What neither parameters nor windows show: dropout, activation, soft caps, kinds of layers' norms, routers.
+#[test]
+fn details() {
+    let described = |fields: &str| import(&format!("{{{fields}}}")).unwrap().architecture;
+    let dropout = |fields: &str| {
+        let dropout = described(fields).dropout;
+        [dropout.attention, dropout.residual, dropout.embedding]
+    };
+    assert_eq!(dropout("\"model_type\": \"gpt2\""), [true, true, true]);
+    assert_eq!(
+        dropout("\"model_type\": \"gpt2\", \"attn_pdrop\": 0, \"embd_pdrop\": null"),
+        [false, true, false]
+    );
+    assert_eq!(dropout("\"model_type\": \"opt\""), [false, true, false]);
+    assert_eq!(
+        dropout("\"model_type\": \"phi\", \"resid_pdrop\": 0.1"),
+        [false, true, false]
+    );
+    assert_eq!(
+        dropout("\"model_type\": \"gpt_neox\", \"hidden_dropout\": 0.1"),
+        [false, true, true]
+    );
+    assert_eq!(
+        dropout(
+            "\"model_type\": \"starcoder2\", \"attention_dropout\": 0.1, \"embedding_dropout\": 0.1"
+        ),
+        [true, false, true]
+    );
+
+    let activation = |fields: &str| described(fields).feed_forward.activation;
+    assert_eq!(
+        activation("\"model_type\": \"bloom\""),
+        Activation::BloomGelu
+    );
+    assert_eq!(activation("\"model_type\": \"gpt2\""), Activation::GeluNew);
+    assert_eq!(
+        activation("\"model_type\": \"gemma\", \"hidden_act\": \"gelu\""),
+        Activation::Gelu
+    );
+    assert_eq!(
+        activation("\"model_type\": \"nemotron\""),
+        Activation::Relu2
+    );
+    assert_eq!(
+        activation("\"model_type\": \"phi\", \"hidden_act\": \"gelu_fast\""),
+        Activation::GeluFast
+    );
+
+    assert!(described("\"model_type\": \"gemma2\"").attention.soft_cap);
+    assert!(
+        !described("\"model_type\": \"gemma2\", \"attn_logit_softcapping\": null")
+            .attention
+            .soft_cap
+    );
+    assert!(
+        !described("\"model_type\": \"gemma3_text\"")
+            .attention
+            .soft_cap
+    );
+
+    let places = |fields: &str| described(fields).norms.places;
+    assert_eq!(
+        places("\"model_type\": \"gpt_neox\""),
+        NormPlaces::ParallelTwo
+    );
+    assert_eq!(
+        places("\"model_type\": \"gpt_neox\", \"use_parallel_residual\": false"),
+        NormPlaces::Before
+    );
+    assert_eq!(
+        places("\"model_type\": \"opt\", \"do_layer_norm_before\": false"),
+        NormPlaces::AfterSum
+    );
+    assert_eq!(
+        places("\"model_type\": \"falcon\""),
+        NormPlaces::ParallelShared
+    );
+    assert_eq!(
+        places("\"model_type\": \"falcon\", \"new_decoder_architecture\": true"),
+        NormPlaces::ParallelTwo
+    );
+    assert_eq!(places("\"model_type\": \"glm4\""), NormPlaces::Around);
+
+    let experts = |fields: &str| described(fields).experts.unwrap();
+    let deepseek = experts("\"model_type\": \"deepseek_v3\"");
+    assert_eq!(
+        (deepseek.router, deepseek.renormalised),
+        (Router::Sigmoid, true)
+    );
+    assert_eq!(deepseek.layers.to_string(), "3-");
+    let limited = "\"model_type\": \"deepseek_v2\", \"num_experts_per_tok\": 6, \"topk_method\": \"group_limited_greedy\"";
+    assert!(experts(limited).group_limited);
+    assert!(!experts("\"model_type\": \"qwen3_moe\"").renormalised);
+    assert!(experts("\"model_type\": \"qwen3_moe\", \"norm_topk_prob\": true").renormalised);
+    assert_eq!(experts("\"model_type\": \"gpt_oss\"").router, Router::TopK);
+    let llama4 = described("\"model_type\": \"llama4_text\"");
+    assert_eq!(llama4.attention.unrotated.to_string(), "3-:4");
+    assert!(llama4.attention.window.unwrap().chunked);
 }
 
 /// Any JSON value, sizes and their limits more often than others.

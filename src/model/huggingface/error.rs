@@ -1,8 +1,9 @@
 //! What can be wrong with a configuration, and what had to be assumed of one.
 
 use super::TRANSFORMERS;
+use super::json::Json;
 use crate::units;
-use serde_json::Value;
+
 use std::fmt;
 
 /// Why a text or an object is no configuration of a decoder.
@@ -17,10 +18,10 @@ pub enum ImportError {
     NotJson {
         /// The line, from 1.
         line: usize,
-        /// The byte of that line where reading stopped, from 1; 0 at its end.
+        /// The character of that line, from 1.
         column: usize,
         /// What is wrong there.
-        why: String,
+        why: &'static str,
     },
     /// JSON, but no object of fields.
     NotAnObject {
@@ -55,16 +56,16 @@ pub enum ImportError {
     /// Two numbers of which one has to divide the other.
     Indivisible {
         /// The field that divides, with its value.
-        divisor: (String, u64),
+        divisor: (&'static str, u64),
         /// The field that is divided, with its value.
-        of: (String, u64),
+        of: (&'static str, u64),
     },
     /// Two numbers of which one must not exceed the other.
     TooMany {
         /// The field that is too large, with its value.
-        value: (String, u64),
+        value: (&'static str, u64),
         /// The field that limits it, with its value.
-        most: (String, u64),
+        most: (&'static str, u64),
     },
     /// A list that has to have an item for each layer.
     WrongLength {
@@ -218,19 +219,16 @@ impl fmt::Display for Warning {
 const SHOWN: usize = 40;
 
 /// A value as messages show it: short, on one line, nothing in it but text.
-pub(super) fn shown(value: &Value) -> String {
+pub(super) fn shown(value: &Json) -> String {
     match value {
-        Value::Null => "null".to_owned(),
-        Value::Bool(holds) => holds.to_string(),
-        Value::Number(number) => match (number.as_u64(), number.as_i64(), number.as_f64()) {
-            (Some(count), ..) => units::grouped(count.into()),
-            (_, Some(count), _) => format!("−{}", units::grouped(count.unsigned_abs().into())),
-            (.., Some(real)) => units::editable(real, 6),
-            _ => "a number".to_owned(),
-        },
-        Value::String(text) => quoted(text),
-        Value::Array(_) => "a list".to_owned(),
-        Value::Object(_) => "an object".to_owned(),
+        Json::Null => "null".to_owned(),
+        Json::Bool(true) => "true".to_owned(),
+        Json::Bool(false) => "false".to_owned(),
+        Json::Whole(count) => units::grouped((*count).into()),
+        Json::Real(real) => units::editable(*real, 6),
+        Json::Text(text) => quoted(text),
+        Json::List(_) => "a list".to_owned(),
+        Json::Object(_) => "an object".to_owned(),
     }
 }
 

@@ -13,6 +13,7 @@
 mod defaults;
 mod error;
 mod families;
+mod json;
 mod reader;
 mod unknown;
 
@@ -22,9 +23,8 @@ use super::{Architecture, Family, ModelField};
 use defaults::{DEFAULTS, TRANSFORMERS};
 use error::{quoted, shown};
 use families::{Read, TYPES};
+use json::{Fields, Json, Malformed};
 use reader::Reader;
-use serde_json::error::Category;
-use serde_json::{Map, Value};
 
 /// The longest text that is read, in bytes: a config.json is some kilobytes.
 pub const MAX_BYTES: usize = 1 << 20;
@@ -44,23 +44,11 @@ pub struct Imported {
 /// Where it is longer than [`MAX_BYTES`], no JSON, or no configuration of a decoder; each error says what is wrong, and
 /// where.
 pub fn import(text: &str) -> Result<Imported, ImportError> {
-    if text.len() > MAX_BYTES {
-        return Err(ImportError::TooLong { bytes: text.len() });
-    }
-    let text = text.trim_start_matches('\u{feff}');
-    let value = serde_json::from_str(text).map_err(|error| not_json(text, &error))?;
-    import_value(&value)
-}
-
-/// Reads the object of a config.json.
-///
-/// # Errors
-/// Where it is no configuration of a decoder.
-pub fn import_value(value: &Value) -> Result<Imported, ImportError> {
-    let fields = object(value)?;
+    let value = parse(text)?;
+    let fields = fields(&value)?;
     let model_type = match fields.get("model_type") {
-        Some(Value::String(name)) => name.as_str(),
-        None | Some(Value::Null) => class_of(fields),
+        Some(Json::Text(name)) => name,
+        None | Some(Json::Null) => class_of(fields),
         Some(other) => {
             return Err(ImportError::WrongType {
                 key: "model_type".to_owned(),
@@ -69,29 +57,62 @@ pub fn import_value(value: &Value) -> Result<Imported, ImportError> {
             });
         }
     };
-    import_class(model_type, value)
+    read(model_type, fields)
 }
 
-/// Reads the fields of a configuration of this class, `LlamaConfig`, or of this `model_type`, `llama`.
+/// Reads the text of a configuration of this class, `LlamaConfig`, or of this `model_type`, `llama`: an object that need
+/// not name its type.
 ///
 /// # Errors
-/// Where it is no configuration of a decoder.
-pub fn import_class(class: &str, value: &Value) -> Result<Imported, ImportError> {
-    read(class, object(value)?)
+/// As [`import`]'s.
+pub fn import_as(class: &str, text: &str) -> Result<Imported, ImportError> {
+    read(class, fields(&parse(text)?)?)
 }
 
-fn object(value: &Value) -> Result<&Map<String, Value>, ImportError> {
-    value.as_object().ok_or_else(|| ImportError::NotAnObject {
+/// [`import`] of an object that was read already.
+///
+/// # Errors
+/// As [`import`]'s.
+#[cfg(feature = "command")]
+pub fn import_value(value: &serde_json::Value) -> Result<Imported, ImportError> {
+    import(&value.to_string())
+}
+
+/// [`import_as`] of an object that was read already.
+///
+/// # Errors
+/// As [`import`]'s.
+#[cfg(feature = "command")]
+pub fn import_class(class: &str, value: &serde_json::Value) -> Result<Imported, ImportError> {
+    import_as(class, &value.to_string())
+}
+
+fn parse(text: &str) -> Result<Json, ImportError> {
+    if text.len() > MAX_BYTES {
+        return Err(ImportError::TooLong { bytes: text.len() });
+    }
+    let text = text.trim_start_matches('\u{feff}');
+    json::parse(text).map_err(|Malformed { at, why }| {
+        let before = text.get(..at).unwrap_or(text);
+        let line = before.rsplit('\n').next().unwrap_or("");
+        ImportError::NotJson {
+            line: before.matches('\n').count() + 1,
+            column: line.chars().count() + 1,
+            why,
+        }
+    })
+}
+
+fn fields(value: &Json) -> Result<&Fields, ImportError> {
+    value.fields().ok_or_else(|| ImportError::NotAnObject {
         value: shown(value),
     })
 }
 
 /// The first of `architectures`, such as `LlamaForCausalLM`; empty where there is none.
-fn class_of(fields: &Map<String, Value>) -> &str {
-    fields
-        .get("architectures")
-        .and_then(|names| names.get(0)?.as_str())
-        .unwrap_or("")
+fn class_of(fields: &Fields) -> &str {
+    let names = fields.get("architectures").and_then(Json::items);
+    names.and_then(|names| names.first()?.text()).unwrap_or("")
 }
 
 /// Objects in which models of text and images keep the text model's configuration.
@@ -105,22 +126,22 @@ const INNER: &[(&str, &str)] = &[
 ];
 
 /// Reads a configuration of this class, or of the text model inside it.
-fn read(class: &str, fields: &Map<String, Value>) -> Result<Imported, ImportError> {
+fn read(class: &str, fields: &Fields) -> Result<Imported, ImportError> {
     let nested = NESTED
         .iter()
-        .find_map(|key| Some((*key, fields.get(*key)?)))
-        .filter(|(_, value)| !value.is_null());
+        .find_map(|key| Some((*key, fields.get(key)?)))
+        .filter(|(_, value)| **value != Json::Null);
     let Some((key, value)) = nested else {
         return decoder(class, fields, None);
     };
-    let Some(inner) = value.as_object() else {
+    let Some(inner) = value.fields() else {
         return Err(ImportError::WrongType {
             key: key.to_owned(),
             value: shown(value),
             valid: "an object of fields",
         });
     };
-    let inner_type = match inner.get("model_type").and_then(Value::as_str) {
+    let inner_type = match inner.get("model_type").and_then(Json::text) {
         Some(name) => name,
         None if !class_of(inner).is_empty() => class_of(inner),
         None => INNER
@@ -129,41 +150,46 @@ fn read(class: &str, fields: &Map<String, Value>) -> Result<Imported, ImportErro
             .map_or(class, |(_, inner)| inner),
     };
     let mut imported = decoder(inner_type, inner, Some(key))?;
-    if let Some(tied) = fields.get("tie_word_embeddings").and_then(Value::as_bool) {
+    if let Some(tied) = fields.get("tie_word_embeddings").and_then(Json::flag) {
         imported.architecture.tied_embeddings = tied;
     }
     imported.warnings.insert(0, Warning::TextModelOnly { key });
     Ok(imported)
 }
 
-fn decoder(
-    class: &str,
-    fields: &Map<String, Value>,
-    inside: Option<&str>,
-) -> Result<Imported, ImportError> {
-    if fields.get("is_encoder_decoder") == Some(&Value::Bool(true)) {
+/// Reads a decoder's fields, which stand in the object `inside`.
+fn decoder(class: &str, fields: &Fields, inside: Option<&str>) -> Result<Imported, ImportError> {
+    let quoted_type = if class.is_empty() {
+        String::new()
+    } else {
+        quoted(class)
+    };
+    if fields.get("is_encoder_decoder") == Some(&Json::Bool(true)) {
         return Err(ImportError::EncoderDecoder {
-            model_type: quoted(class),
+            model_type: quoted_type,
         });
     }
     let known = TYPES.iter().find(|(name, ..)| same(name, class));
     let (family, defaults, family_reads) = match known {
         Some((_, defaults, family, reads)) => (*family, defaults_of(defaults), *reads),
-        None => (Family::Generic, "{}", unknown::unknown as Read),
+        None => (Family::Generic, Fields::default(), unknown::unknown as Read),
     };
-    let mut r = Reader::new(fields, defaults, inside, class);
+    let mut r = Reader::new(fields, &defaults, inside, quoted_type.clone());
     if known.is_none() {
         r.warnings.push(Warning::UnknownType {
-            model_type: r.model_type.clone(),
+            model_type: quoted_type,
         });
     }
     let mut architecture = family.base();
-    families::common(&mut r, &mut architecture)?;
-    family_reads(&mut r, &mut architecture)?;
-    check(&architecture)?;
+    families::common(&mut r, &mut architecture);
+    family_reads(&mut r, &mut architecture);
+    let (warnings, error) = (r.warnings, r.error);
+    if let Some(error) = error.or_else(|| invalid(&architecture)) {
+        return Err(error);
+    }
     Ok(Imported {
         architecture,
-        warnings: r.warnings,
+        warnings,
     })
 }
 
@@ -185,28 +211,29 @@ fn same(model_type: &str, class: &str) -> bool {
             break;
         }
     }
-    let letters = |name: &str| {
-        name.bytes()
-            .filter(|letter| *letter != b'_')
-            .map(|letter| letter.to_ascii_lowercase())
-            .collect::<Vec<_>>()
-    };
-    letters(model_type) == letters(stem)
+    letters(model_type).eq(letters(stem))
 }
 
-fn defaults_of(model_type: &str) -> &'static str {
-    DEFAULTS
-        .iter()
-        .find(|(name, _)| *name == model_type)
-        .map_or("{}", |(_, defaults)| defaults)
+fn letters(name: &str) -> impl Iterator<Item = u8> {
+    let letters = name.bytes().filter(|letter| *letter != b'_');
+    letters.map(|letter| letter.to_ascii_lowercase())
 }
 
-/// Checks what was computed of several fields, and what is valid only together.
-fn check(architecture: &Architecture) -> Result<(), ImportError> {
+/// The defaults of a class.
+fn defaults_of(model_type: &str) -> Fields {
+    let row = DEFAULTS.iter().find(|(name, _)| *name == model_type);
+    match row.map(|(_, defaults)| json::parse(defaults)) {
+        Some(Ok(Json::Object(fields))) => fields,
+        _ => Fields::default(),
+    }
+}
+
+/// What is wrong with numbers that were computed of several fields, or that are valid only together.
+fn invalid(architecture: &Architecture) -> Option<ImportError> {
     for field in ModelField::ALL {
         let (kind, value) = (field.kind(), field.get(architecture));
         if field.applies(architecture) && kind.admit(value).is_none() {
-            return Err(ImportError::OutOfRange {
+            return Some(ImportError::OutOfRange {
                 key: field.label().to_owned(),
                 value: kind.display(value),
                 valid: kind.valid(),
@@ -214,56 +241,24 @@ fn check(architecture: &Architecture) -> Result<(), ImportError> {
         }
     }
     let attention = &architecture.attention;
-    let named = |key: &str, value: u64| (key.to_owned(), value);
     if !attention.heads.is_multiple_of(attention.kv_heads) {
-        return Err(ImportError::Indivisible {
-            divisor: named("num_key_value_heads", attention.kv_heads),
-            of: named("num_attention_heads", attention.heads),
+        return Some(ImportError::Indivisible {
+            divisor: ("num_key_value_heads", attention.kv_heads),
+            of: ("num_attention_heads", attention.heads),
         });
     }
-    if attention.rotary_dim > attention.head_dim {
-        return Err(ImportError::TooMany {
-            value: named("rotary_dim", attention.rotary_dim),
-            most: named("head_dim", attention.head_dim),
-        });
-    }
-    match &architecture.experts {
-        Some(experts) if experts.active > experts.count => Err(ImportError::TooMany {
-            value: named("num_experts_per_tok", experts.active),
-            most: named("num_experts", experts.count),
-        }),
-        _ => Ok(()),
-    }
-}
-
-fn not_json(text: &str, error: &serde_json::Error) -> ImportError {
-    let (line, column) = (error.line(), error.column());
-    let why = if nan_at(text, line, column) {
-        "NaN and Infinity are no JSON, though Python writes them".to_owned()
-    } else if error.classify() == Category::Eof {
-        "the text ends inside a value".to_owned()
-    } else {
-        // "recursion limit exceeded at line 1 column 128": the place is told apart.
-        let text = error.to_string();
-        match text.split_once(" at line ") {
-            Some(("recursion limit exceeded", _)) => {
-                "objects and lists are nested more than 127 deep".to_owned()
-            }
-            Some((why, _)) => why.to_owned(),
-            None => text,
-        }
+    let at_most = |value: (&'static str, u64), most: (&'static str, u64)| {
+        (value.1 > most.1).then_some(ImportError::TooMany { value, most })
     };
-    ImportError::NotJson { line, column, why }
-}
-
-/// Whether the text has Python's NaN or Infinity where reading stopped: at its first letter, or before it.
-fn nan_at(text: &str, line: usize, column: usize) -> bool {
-    let line = text.lines().nth(line.saturating_sub(1)).unwrap_or("");
-    let stopped = line
-        .as_bytes()
-        .get(column.saturating_sub(2)..)
-        .unwrap_or(&[]);
-    [&b"NaN"[..], b"Infinity"].iter().any(|name| {
-        stopped.starts_with(name) || stopped.get(1..).is_some_and(|rest| rest.starts_with(name))
+    let rotated = at_most(
+        ("rotary_dim", attention.rotary_dim),
+        ("head_dim", attention.head_dim),
+    );
+    rotated.or_else(|| {
+        let experts = architecture.experts.as_ref()?;
+        at_most(
+            ("num_experts_per_tok", experts.active),
+            ("num_experts", experts.count),
+        )
     })
 }

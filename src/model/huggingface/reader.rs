@@ -1,10 +1,12 @@
 //! Reads the fields of a configuration: from the file, else from the defaults of its class.
+//!
+//! The first thing that is wrong is kept, and reading goes on with a harmless value: whoever reads a family's fields says
+//! only what they mean.
 
-use super::ImportError;
-use super::error::{Warning, quoted, shown};
-use crate::field::{LayerSet, Value as FieldValue};
+use super::error::{ImportError, Warning, quoted, shown};
+use super::json::{Fields, Json};
+use crate::field::{LayerSet, MAX_LAYERS, Value};
 use crate::model::{Activation, ModelField};
-use serde_json::{Map, Value};
 
 /// Fields of the same meaning under the names that classes give them, the usual name first.
 const NAMES: &[&[&str]] = &[
@@ -35,56 +37,47 @@ const NAMES: &[&[&str]] = &[
     &["attention_dropout", "attn_pdrop"],
 ];
 
-/// A configuration, and the defaults of its class.
+/// A configuration, the defaults of its class, and what was noticed while reading it.
 pub(super) struct Reader<'a> {
-    fields: &'a Map<String, Value>,
-    defaults: Map<String, Value>,
+    /// The file's fields, before the class's.
+    sources: [&'a Fields; 2],
     /// The object that the fields stand in, with a point; empty at the top.
     inside: String,
     /// The `model_type`, quoted; empty where there is none.
-    pub(super) model_type: String,
+    model_type: String,
     /// What was noticed so far.
     pub(super) warnings: Vec<Warning>,
+    /// The first thing that is wrong.
+    pub(super) error: Option<ImportError>,
 }
 
 impl<'a> Reader<'a> {
-    /// A reader of `fields`, which stand in the object `inside`.
+    /// A reader of `fields`, which stand in the object `inside`, and else of `defaults`.
     pub(super) fn new(
-        fields: &'a Map<String, Value>,
-        defaults: &str,
+        fields: &'a Fields,
+        defaults: &'a Fields,
         inside: Option<&str>,
-        model_type: &str,
+        model_type: String,
     ) -> Self {
         Self {
-            fields,
-            // Read as any value, as files are: another type would be the deserializer once more for each reader.
-            defaults: match serde_json::from_str(defaults) {
-                Ok(Value::Object(fields)) => fields,
-                _ => Map::new(),
-            },
+            sources: [fields, defaults],
             inside: inside.map_or_else(String::new, |key| format!("{key}.")),
-            model_type: if model_type.is_empty() {
-                String::new()
-            } else {
-                quoted(model_type)
-            },
+            model_type,
             warnings: Vec::new(),
+            error: None,
         }
     }
 
     /// The value of a field, under any of its names, and the name it was found under: of the file, where that names it
     /// at all, else of the class. Null is no value.
-    fn find(&self, key: &'static str) -> Option<(&'static str, &Value)> {
+    fn find(&self, key: &'static str) -> Option<(&'static str, &'a Json)> {
         let one = [key];
-        let names = NAMES
-            .iter()
-            .find(|names| names[0] == key)
-            .map_or(&one[..], |names| names);
-        for fields in [self.fields, &self.defaults] {
+        let names = other_names(key).unwrap_or(&one);
+        for fields in self.sources {
             let mut named = false;
             for &name in names {
                 match within(fields, name) {
-                    Some(Value::Null) => named = true,
+                    Some(Json::Null) => named = true,
                     Some(value) => return Some((name, value)),
                     None => {}
                 }
@@ -106,250 +99,217 @@ impl<'a> Reader<'a> {
         keys.iter().any(|key| self.has(key))
     }
 
-    fn wrong<T>(
-        &self,
-        key: &str,
-        value: &Value,
-        valid: &'static str,
-    ) -> Result<Option<T>, ImportError> {
-        Err(ImportError::WrongType {
-            key: format!("{}{key}", self.inside),
+    /// Keeps what is wrong, if nothing was before.
+    pub(super) fn refuse(&mut self, error: ImportError) {
+        if self.error.is_none() {
+            self.error = Some(error);
+        }
+    }
+
+    /// A field's name with the object that it stands in.
+    fn place(&self, key: &str) -> String {
+        format!("{}{key}", self.inside)
+    }
+
+    fn wrong(&mut self, key: &str, value: &Json, valid: &'static str) {
+        self.refuse(ImportError::WrongType {
+            key: self.place(key),
             value: shown(value),
             valid,
-        })
+        });
+    }
+
+    /// What `read` makes of a field's value; wrong where it makes nothing of it.
+    fn value<T>(
+        &mut self,
+        key: &'static str,
+        valid: &'static str,
+        read: impl Fn(&'a Json) -> Option<T>,
+    ) -> Option<T> {
+        let (name, value) = self.find(key)?;
+        let read = read(value);
+        if read.is_none() {
+            self.wrong(name, value, valid);
+        }
+        read
     }
 
     /// A whole number, at least 0.
-    pub(super) fn whole(&self, key: &'static str) -> Result<Option<u64>, ImportError> {
-        let Some((name, value)) = self.find(key) else {
-            return Ok(None);
-        };
-        match whole(value) {
-            Some(number) => Ok(Some(number)),
-            None => self.wrong(name, value, "a whole number"),
-        }
+    pub(super) fn whole(&mut self, key: &'static str) -> Option<u64> {
+        self.value(key, "a whole number", Json::whole)
     }
 
     /// A whole number in the range of an architecture's field.
-    pub(super) fn count(
-        &self,
-        field: ModelField,
-        key: &'static str,
-    ) -> Result<Option<u64>, ImportError> {
-        let Some(number) = self.whole(key)? else {
-            return Ok(None);
-        };
+    pub(super) fn count(&mut self, field: ModelField, key: &'static str) -> Option<u64> {
+        let number = self.whole(key)?;
         let kind = field.kind();
-        if kind.admit(FieldValue::Count(number)).is_some() {
-            return Ok(Some(number));
+        if kind.admit(Value::Count(number)).is_some() {
+            return Some(number);
         }
-        let (name, value) = self.find(key).unwrap_or((key, &Value::Null));
-        Err(ImportError::OutOfRange {
-            key: format!("{}{name}", self.inside),
+        let (name, value) = self.find(key)?;
+        self.refuse(ImportError::OutOfRange {
+            key: self.place(name),
             value: shown(value),
             valid: kind.valid(),
-        })
+        });
+        None
     }
 
     /// A whole number that has to be there.
-    pub(super) fn required(
-        &self,
-        field: ModelField,
-        key: &'static str,
-    ) -> Result<u64, ImportError> {
-        self.count(field, key)?.ok_or_else(|| {
-            let inside = &self.inside;
-            let names = NAMES.iter().find(|names| names[0] == key);
-            let others = names.map_or(&[][..], |names| &names[1..]);
-            let mut keys = format!("`{inside}{key}`");
-            for other in others {
-                keys += &format!(" or `{inside}{other}`");
-            }
-            ImportError::Missing {
-                key: keys,
+    pub(super) fn required(&mut self, field: ModelField, key: &'static str) -> u64 {
+        let count = self.count(field, key);
+        if count.is_none() {
+            let keys = other_names(key).unwrap_or(&[]).iter().skip(1);
+            let key = keys.fold(format!("`{}`", self.place(key)), |keys, other| {
+                format!("{keys} or `{}`", self.place(other))
+            });
+            self.refuse(ImportError::Missing {
+                key,
                 model_type: self.model_type.clone(),
-            }
-        })
+            });
+        }
+        count.unwrap_or(1)
     }
 
-    /// A step between layers, at least 1 and at most one that leaves out every layer there may be.
-    pub(super) fn step(&self, key: &'static str) -> Result<u64, ImportError> {
-        match self.whole(key)? {
-            Some(0) => Err(ImportError::OutOfRange {
-                key: format!("{}{key}", self.inside),
+    /// A step between layers, at least 1 and at most one that leaves out every layer there may be; 1 where there is none.
+    pub(super) fn step(&mut self, key: &'static str) -> u64 {
+        let step = self.whole(key).unwrap_or(1);
+        if step == 0 {
+            self.refuse(ImportError::OutOfRange {
+                key: self.place(key),
                 value: "0".to_owned(),
                 valid: "1 or more".to_owned(),
-            }),
-            step => Ok(step.unwrap_or(1).min(crate::field::MAX_LAYERS)),
+            });
         }
+        step.clamp(1, MAX_LAYERS)
     }
 
     /// True or false; null and nothing are false.
-    pub(super) fn flag(&self, key: &'static str) -> Result<bool, ImportError> {
-        match self.find(key) {
-            None => Ok(false),
-            Some((_, Value::Bool(holds))) => Ok(*holds),
-            Some((name, value)) => Ok(self.wrong(name, value, "true or false")?.unwrap_or(false)),
-        }
+    pub(super) fn flag(&mut self, key: &'static str) -> bool {
+        self.value(key, "true or false", Json::flag) == Some(true)
     }
 
-    /// A text.
-    pub(super) fn text(&self, key: &'static str) -> Result<Option<&str>, ImportError> {
-        match self.find(key) {
-            None => Ok(None),
-            Some((_, Value::String(text))) => Ok(Some(text)),
-            Some((name, value)) => self.wrong(name, value, "a text"),
-        }
+    /// Whether one of several flags holds.
+    pub(super) fn any_flag(&mut self, keys: &[&'static str]) -> bool {
+        keys.iter().any(|key| self.flag(key))
+    }
+
+    /// Whether a text is this one.
+    pub(super) fn says(&mut self, key: &'static str, text: &str) -> bool {
+        self.value(key, "a text", Json::text) == Some(text)
     }
 
     /// Checks that a field is an object where it is there; its own fields are read as `outer.inner`.
-    pub(super) fn object(&self, key: &'static str) -> Result<(), ImportError> {
-        match self.find(key) {
-            None | Some((_, Value::Object(_))) => Ok(()),
-            Some((name, value)) => self.wrong::<()>(name, value, "an object").map(|_| ()),
-        }
+    pub(super) fn object(&mut self, key: &'static str) {
+        self.value(key, "an object", Json::fields);
     }
 
     /// A number.
-    pub(super) fn number(&self, key: &'static str) -> Result<Option<f64>, ImportError> {
-        match self.find(key) {
-            None => Ok(None),
-            Some((_, Value::Number(number))) => Ok(number.as_f64()),
-            Some((name, value)) => self.wrong(name, value, "a number"),
-        }
+    pub(super) fn number(&mut self, key: &'static str) -> Option<f64> {
+        self.value(key, "a number", Json::real)
     }
 
     /// A share from 0 to 1.
-    pub(super) fn share(&self, key: &'static str) -> Result<Option<f64>, ImportError> {
-        let Some((name, value)) = self.find(key) else {
-            return Ok(None);
-        };
-        match value.as_f64() {
-            Some(share) if (0.0..=1.0).contains(&share) => Ok(Some(share)),
-            _ => self.wrong(name, value, "a number from 0 to 1"),
-        }
+    pub(super) fn share(&mut self, key: &'static str) -> Option<f64> {
+        self.value(key, "a number from 0 to 1", |value| {
+            value.real().filter(|share| (0.0..=1.0).contains(share))
+        })
     }
 
     /// Whether a probability of dropout is above 0.
-    pub(super) fn dropout(&self, key: &'static str) -> Result<bool, ImportError> {
-        Ok(self.share(key)?.unwrap_or(0.0) > 0.0)
+    pub(super) fn dropout(&mut self, key: &'static str) -> bool {
+        self.share(key).is_some_and(|share| share > 0.0)
     }
 
     /// A list.
-    fn list(&self, key: &'static str) -> Result<Option<&Vec<Value>>, ImportError> {
-        match self.find(key) {
-            None => Ok(None),
-            Some((_, Value::Array(items))) => Ok(Some(items)),
-            Some((name, value)) => self.wrong(name, value, "a list"),
+    fn list(&mut self, key: &'static str) -> Option<&'a [Json]> {
+        self.value(key, "a list", Json::items)
+    }
+
+    /// The layers that `flags` hold for, one for each.
+    fn layers(&mut self, key: &str, flags: &[bool], layers: u64) -> Option<LayerSet> {
+        if flags.len() as u64 == layers {
+            return Some(LayerSet::of_flags(flags));
         }
+        self.refuse(ImportError::WrongLength {
+            key: self.place(key),
+            items: flags.len(),
+            layers,
+        });
+        None
     }
 
     /// A list with an item for each layer: those layers whose item `holds` says yes to. None where there is no list, or
     /// an empty one.
     pub(super) fn layers_where(
-        &self,
+        &mut self,
         key: &'static str,
         layers: u64,
         valid: &'static str,
-        holds: impl Fn(&Value) -> Option<bool>,
-    ) -> Result<Option<LayerSet>, ImportError> {
-        let Some(items) = self.list(key)?.filter(|items| !items.is_empty()) else {
-            return Ok(None);
-        };
-        if items.len() as u64 != layers {
-            return Err(ImportError::WrongLength {
-                key: format!("{}{key}", self.inside),
-                items: items.len(),
-                layers,
-            });
-        }
+        holds: &dyn Fn(&Json) -> Option<bool>,
+    ) -> Option<LayerSet> {
+        let items = self.list(key).filter(|items| !items.is_empty())?;
         let mut flags = Vec::with_capacity(items.len());
         for (index, item) in items.iter().enumerate() {
-            match holds(item) {
-                Some(flag) => flags.push(flag),
-                None => {
-                    self.wrong::<bool>(&format!("{key}[{index}]"), item, valid)?;
-                }
+            let flag = holds(item);
+            if flag.is_none() {
+                self.wrong(&format!("{key}[{index}]"), item, valid);
             }
+            flags.push(flag == Some(true));
         }
-        Ok(Some(LayerSet::of_flags(&flags)))
+        self.layers(key, &flags, layers)
     }
 
     /// A list of layers; those that the model does not have are left out.
-    pub(super) fn layers_named(
-        &self,
-        key: &'static str,
-        layers: u64,
-    ) -> Result<Option<LayerSet>, ImportError> {
-        let Some(items) = self.list(key)? else {
-            return Ok(None);
-        };
+    pub(super) fn layers_named(&mut self, key: &'static str, layers: u64) -> Option<LayerSet> {
+        let items = self.list(key)?;
         let mut flags = vec![false; layers as usize];
         for (index, item) in items.iter().enumerate() {
-            match whole(item) {
-                Some(layer) => {
-                    if let Some(flag) = flags.get_mut(layer as usize) {
-                        *flag = true;
-                    }
-                }
-                None => {
-                    self.wrong::<u64>(&format!("{key}[{index}]"), item, "a layer’s number")?;
-                }
+            match item.whole() {
+                Some(layer) if layer < layers => flags[layer as usize] = true,
+                Some(_) => {}
+                None => self.wrong(&format!("{key}[{index}]"), item, "a layer’s number"),
             }
         }
-        Ok(Some(LayerSet::of_flags(&flags)))
+        self.layers(key, &flags, layers)
     }
 
     /// GPT-Neo's `attention_types`, such as `[[["global", "local"], 12]]`: the kinds of layers, and how often they
     /// come again. The layers of kind `local`.
-    pub(super) fn local_layers(&self, layers: u64) -> Result<Option<LayerSet>, ImportError> {
+    pub(super) fn local_layers(&mut self, layers: u64) -> Option<LayerSet> {
         let key = "attention_types";
-        let valid = "a list such as [[[\"global\", \"local\"], 12]]";
-        let Some(items) = self.list(key)? else {
-            return Ok(None);
-        };
         let mut flags = Vec::new();
-        for item in items {
-            let kinds = item.get(0).and_then(Value::as_array);
-            let times = item.get(1).and_then(whole);
+        for item in self.list(key)? {
+            let (kinds, times) = match item.items() {
+                Some([kinds, times]) => (kinds.items(), times.whole()),
+                _ => (None, None),
+            };
             let (Some(kinds), Some(times)) = (kinds, times) else {
-                return self.wrong(key, item, valid);
+                self.wrong(key, item, "a list such as [[[\"global\", \"local\"], 12]]");
+                return None;
             };
             // One layer more than the model has is enough to see that they do not fit.
             for _ in 0..times.min(layers + 1) {
                 if flags.len() as u64 <= layers {
-                    flags.extend(kinds.iter().map(|kind| kind.as_str() == Some("local")));
+                    flags.extend(kinds.iter().map(|kind| kind.text() == Some("local")));
                 }
             }
         }
-        if flags.len() as u64 != layers {
-            return Err(ImportError::WrongLength {
-                key: format!("{}{key}", self.inside),
-                items: flags.len(),
-                layers,
-            });
-        }
-        Ok(Some(LayerSet::of_flags(&flags)))
+        self.layers(key, &flags, layers)
     }
 
     /// An activation function by the name that the package gives it.
-    pub(super) fn activation(
-        &mut self,
-        key: &'static str,
-    ) -> Result<Option<Activation>, ImportError> {
-        let Some(name) = self.text(key)? else {
-            return Ok(None);
-        };
+    pub(super) fn activation(&mut self, key: &'static str) -> Option<Activation> {
+        let name = self.value(key, "a text", Json::text)?;
         let known = activation(name);
         if known.is_none() {
-            let value = quoted(name);
             self.warnings.push(Warning::CountedAs {
                 key,
-                value,
+                value: quoted(name),
                 as_if: "SiLU",
             });
         }
-        Ok(Some(known.unwrap_or(Activation::Silu)))
+        Some(known.unwrap_or(Activation::Silu))
     }
 
     /// Notes that the family's code does not use a field that says something else than the code does.
@@ -368,30 +328,32 @@ impl<'a> Reader<'a> {
         });
     }
 
-    /// Notes what is assumed where the file lacks a field; true where it does.
-    pub(super) fn assumes(&mut self, key: &'static str, assumed: &'static str) -> bool {
-        let missing = !self.has(key);
-        if missing {
+    /// Notes what is assumed where the file lacks a field.
+    pub(super) fn assumes(&mut self, key: &'static str, assumed: &'static str) {
+        if !self.has(key) {
             self.warnings.push(Warning::Assumed { key, assumed });
         }
-        missing
     }
+
+    /// Notes what is assumed where the file lacks all of these fields, or where configurations never say it.
+    pub(super) fn supposes(&mut self, unless: &[&'static str], assumed: &'static str) {
+        if !self.has_any(unless) {
+            self.warnings.push(Warning::Unsaid { assumed });
+        }
+    }
+}
+
+/// All names of a field that has several.
+fn other_names(key: &str) -> Option<&'static [&'static str]> {
+    NAMES.iter().find(|names| names[0] == key).copied()
 }
 
 /// The value of a field, `outer.inner` of an object in the object.
-fn within<'v>(fields: &'v Map<String, Value>, name: &str) -> Option<&'v Value> {
+fn within<'v>(fields: &'v Fields, name: &str) -> Option<&'v Json> {
     match name.split_once('.') {
         None => fields.get(name),
-        Some((outer, inner)) => within(fields.get(outer)?.as_object()?, inner),
+        Some((outer, inner)) => within(fields.get(outer)?.fields()?, inner),
     }
-}
-
-/// A number without fraction, at least 0; 4096.0 is one, as in files that passed through other languages.
-fn whole(value: &Value) -> Option<u64> {
-    value.as_u64().or_else(|| {
-        let real = value.as_f64()?;
-        (real >= 0.0 && real.fract() == 0.0).then_some(real as u64)
-    })
 }
 
 /// Functions that keep the same tensors share a name: mish keeps its input and its output, as SiLU does.
