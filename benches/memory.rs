@@ -33,7 +33,11 @@ fn main() {
     for (name, model) in models() {
         for (how, precision, recomputation) in [
             ("16-bit", Precision::SixteenBit, Recomputation::None),
-            ("autocast, recomputed", Precision::Mixed, Recomputation::Full),
+            (
+                "autocast, recomputed",
+                Precision::Mixed,
+                Recomputation::Full,
+            ),
         ] {
             criterion.bench_function(&format!("{name}: {how}"), |bench| {
                 let step = Step {

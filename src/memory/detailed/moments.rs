@@ -52,12 +52,12 @@ struct Summary {
 impl Summary {
     fn of(run: &Run, kind: Kind, count: u64) -> Self {
         let block = Block { run, kind };
-        let tape = block.keep();
+        let mut tape = block.keep();
         let mut kept = Tally::of_tape(&tape);
         let forward = block.forward(&tape);
         let recomputation = block.recomputation(&tape);
         let cached = block.cached(&tape);
-        let pass = block.backward(tape);
+        let pass = block.backward(&mut tape);
         debug_assert_eq!(pass.left, 0, "a saved tensor was never given back");
         if kind.recomputed {
             // Only the block's input was there before.
@@ -109,15 +109,15 @@ impl<'a> Outline<'a> {
         }
         let recomputed = step.recomputation == Recomputation::Full;
         let before = [false, true].map(|all| run.before(recomputed, all));
-        let head = run.keep_head();
+        let mut head = run.keep_head();
         let head_saved = Tally::of_tape(&head);
-        let pass = run.head_backward(head);
+        let pass = run.head_backward(&mut head);
         debug_assert_eq!(
             pass.left, 0,
             "a saved tensor of the head was never given back"
         );
-        Self {
-            kinds: Self::kinds(&run),
+        let mut outline = Self {
+            kinds: [const { None }; Kind::COUNT],
             run,
             states,
             lasting,
@@ -126,25 +126,26 @@ impl<'a> Outline<'a> {
             head_peak: pass.peak,
             head_gradients: pass.gradients,
             first: step.frozen_layers.min(run.architecture.layers),
-        }
+        };
+        outline.sum_kinds();
+        outline
     }
 
-    fn kinds(run: &Run) -> [Option<Summary>; Kind::COUNT] {
-        let mut kinds = [const { None }; Kind::COUNT];
+    fn sum_kinds(&mut self) {
+        let run = self.run;
         let layers = run.architecture.layers;
         if run.uniform() {
             let kind = run.kind(0);
-            kinds[kind.code()] = Some(Summary::of(run, kind, layers));
-            return kinds;
+            self.kinds[kind.code()] = Some(Summary::of(&run, kind, layers));
+            return;
         }
         for layer in 0..layers {
             let kind = run.kind(layer);
-            match &mut kinds[kind.code()] {
+            match &mut self.kinds[kind.code()] {
                 Some(summary) => summary.count += 1,
-                none => *none = Some(Summary::of(run, kind, 1)),
+                none => *none = Some(Summary::of(&run, kind, 1)),
             }
         }
-        kinds
     }
 
     fn layers(&self) -> u64 {
