@@ -4,7 +4,7 @@
 #[path = "../src/command/check/mod.rs"]
 mod check;
 
-use check::groundtruth::{architecture, phase, step};
+use check::groundtruth::{architecture, step};
 use petaday::field::Choice;
 use petaday::memory::detailed::{Footprint, Moment, Segment, Step, footprint, tensors};
 use petaday::units::Bytes;
@@ -19,6 +19,19 @@ fn each(table: &str, mut see: impl FnMut(&Value, &Step, &Footprint)) {
         let model = architecture(inputs).unwrap_or_else(|rule| panic!("{}: {rule}", row["id"]));
         let step = step(inputs, &model).unwrap_or_else(|rule| panic!("{}: {rule}", row["id"]));
         see(&row, &step, &footprint(&step));
+    }
+}
+
+/// The phase of the step in which a moment lies, as the rows name it: `fwd`, `bwd` or `opt`.
+fn phase(moment: Moment) -> &'static str {
+    match moment {
+        Moment::Forward | Moment::Loss => "fwd",
+        Moment::Head
+        | Moment::LastBlock
+        | Moment::InnerBlock
+        | Moment::FirstBlock
+        | Moment::Embedding => "bwd",
+        Moment::Optimizer => "opt",
     }
 }
 
