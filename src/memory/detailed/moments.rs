@@ -108,7 +108,12 @@ impl<'a> Outline<'a> {
             lasting.plus(&states.gradients, 1);
         }
         let recomputed = step.recomputation == Recomputation::Full;
-        let before = [false, true].map(|all| run.before(recomputed, all));
+        let all = run.before(recomputed, true);
+        let one = if run.two_windows() {
+            run.before(recomputed, false)
+        } else {
+            all.clone()
+        };
         let mut head = run.keep_head();
         let head_saved = Tally::of_tape(&head);
         let pass = run.head_backward(&mut head);
@@ -121,7 +126,7 @@ impl<'a> Outline<'a> {
             run,
             states,
             lasting,
-            before,
+            before: [one, all],
             head_saved,
             head_peak: pass.peak,
             head_gradients: pass.gradients,
@@ -272,11 +277,11 @@ impl<'a> Outline<'a> {
             return None;
         }
         if self.run.uniform() {
-            return if self.block(first).total() > self.block(last).total() {
-                Some(first)
-            } else {
-                Some(last)
-            };
+            // Each block further on, one more is kept and one less has its gradients.
+            let rises = self
+                .kind_of(first)
+                .is_some_and(|kind| kind.saved.total() >= kind.gradients.total());
+            return Some(if rises { last } else { first });
         }
         // Relative to where the walk starts, so that the sums stay positive.
         let mut level: u128 = self

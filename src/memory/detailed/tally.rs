@@ -99,8 +99,18 @@ impl Tally {
 
     /// Adds another tally `times` over.
     pub fn plus(&mut self, other: &Self, times: u64) {
-        for (sum, bytes) in self.bytes.iter_mut().zip(other.bytes) {
-            *sum += bytes * u128::from(times);
+        match times {
+            0 => return,
+            1 => {
+                for (sum, bytes) in self.bytes.iter_mut().zip(&other.bytes) {
+                    *sum += bytes;
+                }
+            }
+            _ => {
+                for (sum, bytes) in self.bytes.iter_mut().zip(&other.bytes) {
+                    *sum += bytes * u128::from(times);
+                }
+            }
         }
         if let (Some(entries), Some(more)) = (&mut self.entries, &other.entries)
             && times > 0
