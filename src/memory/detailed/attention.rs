@@ -226,6 +226,9 @@ impl Block<'_> {
             tape.keep(Kept::Value, repeated(several), x.dtype);
         }
         tape.mark_scores();
+        if run.scores_again() {
+            return;
+        }
         let full = x.scores();
         let sixteen = x.dtype == Dtype::Sixteen;
         let wide = run.how.softmax_in_fp32 || run.autocast;

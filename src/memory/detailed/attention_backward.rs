@@ -46,6 +46,7 @@ impl Backward<'_> {
         let x = block.heads();
         let full = x.scores();
         let repeated = if x.grouped() { x.query() } else { x.key() };
+        let again = self.scores_again();
         let value = self.temporary(VALUE, repeated, x.dtype);
         let probabilities = self.temporary(PROBABILITIES, full, x.dtype);
         self.heap.free(d_out);
@@ -71,6 +72,7 @@ impl Backward<'_> {
         };
         let mut key = self.temporary(KEY, keys, dtype);
         self.heap.free(scores);
+        self.free_scores(again);
         self.release_all([Kept::Query, Kept::Key, Kept::QueryKeyValue]);
         if dtype != x.dtype {
             query = self.recast(query, x.dtype);
@@ -79,6 +81,29 @@ impl Backward<'_> {
         let key = self.over_groups(&x, key);
         let value = self.over_groups(&x, value);
         Gradients { query, key, value }
+    }
+
+    /// What selective recomputation brings back: softmax and probabilities.
+    pub fn scores_again(&mut self) -> Option<[Live; 2]> {
+        let run = self.block.run;
+        if !run.scores_again() {
+            return None;
+        }
+        let x = self.block.heads();
+        let wide = run.how.softmax_in_fp32 || run.autocast;
+        let softmax = if wide { Dtype::Fp32 } else { x.dtype };
+        let name = |what| Name("recomputed", what);
+        Some([
+            self.temporary(name("softmax"), x.scores(), softmax),
+            self.temporary(name("probabilities"), x.scores(), x.dtype),
+        ])
+    }
+
+    /// Gives them back.
+    pub fn free_scores(&mut self, again: Option<[Live; 2]>) {
+        for scores in again.into_iter().flatten() {
+            self.heap.free(scores);
+        }
     }
 
     /// From the gradient of the probabilities to that of the scores.

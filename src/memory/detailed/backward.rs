@@ -23,7 +23,7 @@ pub(super) struct BackwardPass {
 /// A backward pass under way.
 pub(super) struct Backward<'a> {
     pub block: &'a Block<'a>,
-    pub heap: Heap,
+    pub heap: Heap<'a>,
     /// Whether weights' gradients do not stay.
     pub leaves: bool,
     /// The gradient of the residual stream.
@@ -33,7 +33,7 @@ pub(super) struct Backward<'a> {
 /// The words that schedules are written in.
 impl<'a> Backward<'a> {
     /// Starts with a tape's tensors alive.
-    pub fn starting(block: &'a Block<'a>, tape: Tape, place: Place) -> Self {
+    pub fn starting(block: &'a Block<'a>, tape: &'a mut Tape, place: Place) -> Self {
         Self {
             block,
             heap: Heap::starting_with(tape, place),

@@ -59,16 +59,20 @@ impl Block<'_> {
 
     /// Every tensor that the block keeps, the residual stream that enters it included where it is kept.
     pub fn keep(&self) -> Tape {
-        let run = self.run;
         let segment = if self.kind.recomputed {
             Segment::Temporaries
         } else {
             Segment::Activations
         };
-        let mut tape = Tape::new(self.place(), segment, run.listing);
-        if self.kind.untrained {
-            return tape;
+        let mut tape = Tape::new(self.place(), segment, self.run.listing);
+        if !self.kind.untrained {
+            self.keep_in(&mut tape);
         }
+        tape
+    }
+
+    fn keep_in(&self, tape: &mut Tape) {
+        let run = self.run;
         let h = run.architecture.hidden;
         let (stream, rows) = (run.parameter, self.stream_rows());
         if self.kind.recomputed {
@@ -79,49 +83,43 @@ impl Block<'_> {
 
         // Attention.
         if self.norms_before() {
-            self.keep_norm(&mut tape, Site::First, rows, stream, Kept::ResidualIn);
+            self.keep_norm(tape, Site::First, rows, stream, Kept::ResidualIn);
         }
-        self.attention_projections(&mut tape);
+        self.attention_projections(tape);
         if let Some(latent) = &run.architecture.attention.latent {
-            self.keep_latent_attention(&mut tape, latent);
+            self.keep_latent_attention(tape, latent);
         } else {
             if self.weighted_qk_norm() {
                 for site in [Site::Query, Site::Key] {
                     let input = Saved::Norm(site, OfNorm::Input);
-                    self.keep_norm(&mut tape, site, self.qk_rows(site), run.matmul, input);
+                    self.keep_norm(tape, site, self.qk_rows(site), run.matmul, input);
                 }
             }
-            self.keep_attention(&mut tape);
+            self.keep_attention(tape);
         }
         let (attended, width) = (self.attended(), self.matrix(Linear::Output).inputs);
-        self.keep_inputs(&mut tape, attended, width, run.matmul, &[Linear::Output]);
-        self.keep_after(
-            &mut tape,
-            Site::AfterAttention,
-            Site::First,
-            Kept::AttentionMask,
-        );
+        self.keep_inputs(tape, attended, width, run.matmul, &[Linear::Output]);
+        self.keep_after(tape, Site::AfterAttention, Site::First, Kept::AttentionMask);
 
         // Feed-forward network or experts.
         match places {
             NormPlaces::Before | NormPlaces::Around => {
-                self.keep_norm(&mut tape, Site::Second, rows, stream, Kept::ResidualMid);
+                self.keep_norm(tape, Site::Second, rows, stream, Kept::ResidualMid);
             }
             NormPlaces::ParallelTwo => {
-                self.keep_norm(&mut tape, Site::Second, rows, stream, Kept::ResidualIn);
+                self.keep_norm(tape, Site::Second, rows, stream, Kept::ResidualIn);
             }
             NormPlaces::After | NormPlaces::AfterSum | NormPlaces::ParallelShared => {}
         }
         let source = self.feed_forward_source();
         if let Some(experts) = self.experts() {
-            self.keep_experts(&mut tape, experts, source);
+            self.keep_experts(tape, experts, source);
         } else {
-            self.keep_inputs(&mut tape, source, h, stream, self.first_projections());
-            self.keep_feed_forward(&mut tape);
+            self.keep_inputs(tape, source, h, stream, self.first_projections());
+            self.keep_feed_forward(tape);
         }
         let mask = Kept::FeedForwardMask;
-        self.keep_after(&mut tape, Site::AfterFeedForward, Site::Second, mask);
-        tape
+        self.keep_after(tape, Site::AfterFeedForward, Site::Second, mask);
     }
 
     /// What a branch keeps at its end: a norm on its output, a dropout mask, a norm on the sum.
@@ -149,7 +147,7 @@ impl Block<'_> {
     }
 
     /// The backward pass of the block, from its tape.
-    pub fn backward(&self, tape: Tape) -> BackwardPass {
+    pub fn backward(&self, tape: &mut Tape) -> BackwardPass {
         let mut pass = Backward::starting(self, tape, self.place());
         if !self.kind.untrained {
             pass.start_stream();

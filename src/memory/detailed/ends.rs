@@ -6,10 +6,10 @@ use super::implementation::{Buffers, PositionIds, Rotary};
 use super::norm::Rows;
 use super::run::{Block, Kind, Run};
 use super::saved::{Kept, Linear, Site, Tape};
-use super::tally::Tally;
+use super::tally::{Live, Tally};
 use super::tensor::{Dtype, Name, Place, Segment};
 use crate::model::RouterBias;
-use crate::training::AttentionKernel;
+use crate::training::{AttentionKernel, Loss};
 
 impl<'a> Run<'a> {
     /// A block that stands for an end of the model: its norm and its linear layer.
@@ -213,7 +213,7 @@ impl<'a> Run<'a> {
         let block = self.end();
         let (b, s) = (self.step.micro_batch, self.step.sequence);
         let h = architecture.hidden;
-        let logits = [b, s, architecture.vocabulary];
+        let logits = self.logit_sides();
         if architecture.norms.last {
             let rows = block.stream_rows();
             block.keep_norm(
@@ -223,6 +223,17 @@ impl<'a> Run<'a> {
                 self.parameter,
                 Kept::ResidualOut,
             );
+        }
+        if self.step.loss == Loss::Fused {
+            // Liger-Kernel's fused_linear_cross_entropy.py: the forward pass computes the gradients and keeps them.
+            let sides = [self.tokens, h];
+            tape.keep(Kept::FusedInputGradient, sides, self.parameter);
+            if block.trained() {
+                let sides = [architecture.vocabulary, h];
+                tape.keep(Kept::FusedWeightGradient, sides, self.parameter);
+            }
+            tape.keep(Kept::Labels, [b, s + 1], Dtype::Int64);
+            return tape;
         }
         block.keep_inputs(
             &mut tape,
@@ -243,7 +254,7 @@ impl<'a> Run<'a> {
     /// The logits at the loss: in the dtype of products, and in FP32.
     pub fn logits(&self) -> Tally {
         let mut tally = self.kept_logits();
-        if self.matmul == Dtype::Sixteen {
+        if self.matmul == Dtype::Sixteen && self.step.loss != Loss::Fused {
             let name = Name("logits", "FP32 copy");
             let (sides, segment) = (self.logit_sides(), Segment::Head);
             tally.add(segment, Place::Head, name, sides, Dtype::Fp32, 1);
@@ -259,9 +270,22 @@ impl<'a> Run<'a> {
         tally
     }
 
+    /// Sides of the logits that stand at once: all, or a slice's. Liger's fused loss takes so many tokens at a time that
+    /// their logits are about as large as the head's input (`fused_linear_cross_entropy.py`).
     fn logit_sides(&self) -> [u64; 3] {
         let vocabulary = self.architecture.vocabulary;
-        [self.step.micro_batch, self.step.sequence, vocabulary]
+        match self.step.loss {
+            Loss::Full => [self.step.micro_batch, self.step.sequence, vocabulary],
+            Loss::Chunked => {
+                let tokens = self.tokens.div_ceil(self.step.loss_chunks.max(1));
+                [1, tokens, vocabulary]
+            }
+            Loss::Fused => {
+                let slices = vocabulary.div_ceil(self.architecture.hidden.max(1));
+                let tokens = self.tokens.div_ceil(slices.max(1)).next_power_of_two();
+                [1, tokens.min(self.tokens), vocabulary]
+            }
+        }
     }
 
     /// The last hidden state, that the model's output holds while the loss is computed.
@@ -274,9 +298,25 @@ impl<'a> Run<'a> {
     }
 
     /// The backward pass from the loss to the residual stream.
-    pub fn head_backward(&self, tape: Tape) -> BackwardPass {
+    pub fn head_backward(&self, tape: &mut Tape) -> BackwardPass {
         let block = self.end();
         let mut pass = Backward::starting(&block, tape, Place::Head);
+        if self.step.loss == Loss::Fused {
+            let full = [self.tokens, self.architecture.hidden];
+            let dx = pass.temporary(Name("head input", "gradient"), full, self.parameter);
+            pass.heap.release(Kept::FusedInputGradient.into());
+            pass.heap.release(Kept::Labels.into());
+            if block.trained() {
+                pass.heap.release(Kept::FusedWeightGradient.into());
+                let sides = [self.architecture.vocabulary, self.architecture.hidden];
+                let name = Name(Linear::Head.label(), "gradient of the weight");
+                let leaves = self.gradients_leave && !self.architecture.tied_embeddings;
+                let leaves = std::mem::replace(&mut pass.leaves, leaves);
+                pass.gradient(name, sides, self.parameter);
+                pass.leaves = leaves;
+            }
+            return self.final_norm(pass, dx);
+        }
         let sides = self.logit_sides();
         let name = |what| Name("logits", what);
         let nll = pass.temporary(name("gradient of the log-likelihood"), sides, Dtype::Fp32);
@@ -302,8 +342,13 @@ impl<'a> Run<'a> {
         );
         let dx = pass.linear(Linear::Head, Kept::HeadInput, self.parameter, logits, None);
         pass.leaves = leaves;
+        self.final_norm(pass, dx)
+    }
+
+    /// The final norm's backward pass, the last of the head's.
+    fn final_norm(&self, mut pass: Backward, dx: Live) -> BackwardPass {
         let dx = if self.architecture.norms.last {
-            let rows = block.stream_rows();
+            let rows = pass.block.stream_rows();
             let (site, input) = (Site::Last, Kept::ResidualOut);
             pass.norm(site, rows, self.parameter, input, dx, None)
         } else {

@@ -148,15 +148,23 @@ impl Block<'_> {
         } else if self.fused_gate_up() {
             // Both halves are views, of the activation and of the product.
             tape.keep(Kept::GateUp, [run.tokens, 2 * f], run.matmul);
-            tape.keep(Kept::Activated, sides, activated);
+            self.keep_activated(tape, activated);
         } else {
             if input {
                 tape.keep(Kept::Gate, sides, run.matmul);
             }
             tape.keep(Kept::Up, sides, run.matmul);
-            tape.keep(Kept::Activated, sides, activated);
+            self.keep_activated(tape, activated);
         }
         self.keep_inputs(tape, Kept::Hidden, f, activated, &[Linear::Down]);
+    }
+
+    /// The activation of the gate; one kernel for it and the product computes it again (Liger-Kernel's `swiglu.py`).
+    fn keep_activated(&self, tape: &mut Tape, dtype: Dtype) {
+        if !self.run.fused {
+            let sides = [self.run.tokens, self.run.architecture.feed_forward.size];
+            tape.keep(Kept::Activated, sides, dtype);
+        }
     }
 }
 

@@ -70,6 +70,9 @@ impl Block<'_> {
                 tape.keep(Kept::KeyValue, expanded, x.dtype);
             }
             tape.mark_scores();
+            if self.run.scores_again() {
+                return;
+            }
             tape.keep(Kept::Softmax, x.scores(), Dtype::Fp32);
             if x.dtype == Dtype::Sixteen {
                 tape.keep(Kept::Probabilities, x.scores(), Dtype::Sixteen);
@@ -183,6 +186,7 @@ impl Backward<'_> {
         let x = self.block.heads();
         let [b, a, s, _] = x.query();
         let sixteen = x.dtype == Dtype::Sixteen;
+        let again = self.scores_again();
         let values = [b, a, s, latent.value_dim];
         let value = self.temporary(Name("v", "gradient"), values, x.dtype);
         let name = Name("probabilities", "gradient");
@@ -202,6 +206,7 @@ impl Backward<'_> {
         let query = self.temporary(Name("q", "gradient"), x.query(), x.dtype);
         let key = self.temporary(Name("k", "gradient"), x.query(), x.dtype);
         self.heap.free(scores);
+        self.free_scores(again);
         self.heap.release(Kept::Query.into());
         self.heap.release(Kept::Key.into());
         (query, key, value)

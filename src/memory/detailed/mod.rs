@@ -6,6 +6,7 @@ mod attention_backward;
 mod backward;
 mod block;
 mod blocks;
+mod conventions;
 mod ends;
 mod experts;
 mod experts_backward;
@@ -17,19 +18,26 @@ mod linear;
 mod moments;
 mod norm;
 mod optimizer;
+mod overheads;
 mod run;
 mod saved;
 mod states;
 mod step;
+mod suggestions;
 mod tally;
 mod tensor;
 
 pub(super) use blocks::{Blocks, optimizer as optimizer_of};
 
 pub use adapters::{AdapterDtype, Adapters, Base, Targets};
+pub use conventions::{Convention, conventions};
 pub use implementation::{Buffers, Implementation, Join, PositionIds, Rotary, Scores};
 pub use moments::Moment;
+pub use overheads::{OnDevice, Overheads};
 pub use step::Step;
+pub use suggestions::{
+    Change, Suggestion, largest_micro_batch, longest_sequence, suggestions, until_it_fits,
+};
 pub use tensor::{Dtype, Entry, GRANULE, Name, Place, Segment, Shape, rounded};
 
 use crate::field::Choice;

@@ -53,12 +53,12 @@ struct Summary {
 impl Summary {
     fn of(run: &Run, kind: Kind, count: u64) -> Self {
         let block = Block { run, kind };
-        let tape = block.keep();
+        let mut tape = block.keep();
         let mut kept = Tally::of_tape(&tape);
         let forward = block.forward(&tape);
         let recomputation = block.recomputation(&tape);
         let cached = block.cached(&tape);
-        let pass = block.backward(tape);
+        let pass = block.backward(&mut tape);
         debug_assert_eq!(pass.left, 0, "a saved tensor was never given back");
         if kind.recomputed {
             // Only the block's input was there before.
@@ -109,43 +109,49 @@ impl<'a> Outline<'a> {
             lasting.plus(&states.gradients, 1);
         }
         let recomputed = step.recomputation == Recomputation::Full;
-        let before = [false, true].map(|all| run.before(recomputed, all));
-        let head = run.keep_head();
+        let all = run.before(recomputed, true);
+        let one = if run.two_windows() {
+            run.before(recomputed, false)
+        } else {
+            all.clone()
+        };
+        let mut head = run.keep_head();
         let head_saved = Tally::of_tape(&head);
-        let pass = run.head_backward(head);
+        let pass = run.head_backward(&mut head);
         debug_assert_eq!(
             pass.left, 0,
             "a saved tensor of the head was never given back"
         );
-        Self {
-            kinds: Self::kinds(&run),
+        let mut outline = Self {
+            kinds: [const { None }; Kind::COUNT],
             run,
             states,
             lasting,
-            before,
+            before: [one, all],
             head_saved,
             head_peak: pass.peak,
             head_gradients: pass.gradients,
             first: step.frozen_layers.min(run.architecture.layers),
-        }
+        };
+        outline.sum_kinds();
+        outline
     }
 
-    fn kinds(run: &Run) -> [Option<Summary>; Kind::COUNT] {
-        let mut kinds = [const { None }; Kind::COUNT];
+    fn sum_kinds(&mut self) {
+        let run = self.run;
         let layers = run.architecture.layers;
         if run.uniform() {
             let kind = run.kind(0);
-            kinds[kind.code()] = Some(Summary::of(run, kind, layers));
-            return kinds;
+            self.kinds[kind.code()] = Some(Summary::of(&run, kind, layers));
+            return;
         }
         for layer in 0..layers {
             let kind = run.kind(layer);
-            match &mut kinds[kind.code()] {
+            match &mut self.kinds[kind.code()] {
                 Some(summary) => summary.count += 1,
-                none => *none = Some(Summary::of(run, kind, 1)),
+                none => *none = Some(Summary::of(&run, kind, 1)),
             }
         }
-        kinds
     }
 
     fn layers(&self) -> u64 {
@@ -272,11 +278,11 @@ impl<'a> Outline<'a> {
             return None;
         }
         if self.run.uniform() {
-            return if self.block(first).total() > self.block(last).total() {
-                Some(first)
-            } else {
-                Some(last)
-            };
+            // Each block further on, one more is kept and one less has its gradients.
+            let rises = self
+                .kind_of(first)
+                .is_some_and(|kind| kind.saved.total() >= kind.gradients.total());
+            return Some(if rises { last } else { first });
         }
         // Relative to where the walk starts, so that the sums stay positive.
         let mut level: u128 = self

@@ -16,6 +16,9 @@ enum Way {
     KernelInFp32,
     /// LayerNorm in Python.
     Centred,
+    /// RMSNorm in one kernel, which keeps its input as it stands and the rows' 1/σ (Liger-Kernel's `rms_norm.py`, and
+    /// what a compiler makes of the others).
+    Fused,
     /// RMSNorm in Python, its weight applied in the input's dtype.
     Scaled,
     /// RMSNorm in Python, its weight applied in FP32.
@@ -24,8 +27,9 @@ enum Way {
     PlusOne,
 }
 
-const fn way(norms: &Norms) -> Way {
+const fn way(norms: &Norms, fused: bool) -> Way {
     match norms.kind {
+        NormKind::Rms | NormKind::RmsInFp32 | NormKind::RmsPlusOne if fused => Way::Fused,
         NormKind::Layer if norms.weight => Way::Kernel,
         NormKind::Layer => Way::KernelInFp32,
         NormKind::LayerInFp32 => Way::Centred,
@@ -65,7 +69,7 @@ impl Block<'_> {
         x: Dtype,
         input: impl Into<Saved>,
     ) -> Dtype {
-        let way = way(&self.run.architecture.norms);
+        let way = way(&self.run.architecture.norms, self.run.fused);
         let trained = self.trained();
         let needs_input = !(self.kind.first_trained && site == Site::First);
         let of = |what| Saved::Norm(site, what);
@@ -73,7 +77,7 @@ impl Block<'_> {
         let each = [rows.count];
         let sixteen = x == Dtype::Sixteen;
         let keep_input = |tape: &mut Tape| {
-            if sixteen && way != Way::Kernel {
+            if sixteen && !matches!(way, Way::Kernel | Way::Fused) {
                 tape.keep(of(OfNorm::InputFp32), full, Dtype::Fp32);
             } else {
                 tape.keep(input, full, x);
@@ -87,6 +91,13 @@ impl Block<'_> {
                     tape.keep(of(OfNorm::Deviation), each, Dtype::Fp32);
                 }
                 return self.run.parameter;
+            }
+            Way::Fused => {
+                if needs_input || trained {
+                    keep_input(tape);
+                    tape.keep(of(OfNorm::Deviation), each, Dtype::Fp32);
+                }
+                return x;
             }
             Way::KernelInFp32 => {
                 if needs_input {
@@ -137,7 +148,7 @@ impl Backward<'_> {
     ) -> Live {
         let run = self.block.run;
         let norms = &run.architecture.norms;
-        let way = way(norms);
+        let way = way(norms, run.fused);
         let full = [rows.count, rows.width];
         let name = |what| Name(site.label(), what);
         let of = |what| Saved::Norm(site, what);
@@ -145,7 +156,7 @@ impl Backward<'_> {
         let sixteen = x == Dtype::Sixteen;
         let dtype = run.parameter;
         let trained = self.block.trained();
-        if matches!(way, Way::Kernel | Way::KernelInFp32) {
+        if matches!(way, Way::Kernel | Way::KernelInFp32 | Way::Fused) {
             let upcast = way == Way::KernelInFp32 && sixteen;
             let dy = if upcast {
                 self.recast(dy, Dtype::Fp32)
@@ -154,7 +165,7 @@ impl Backward<'_> {
             };
             let inner = if upcast { Dtype::Fp32 } else { x };
             let mut dx = self.temporary(name("gradient of the input"), full, inner);
-            if trained && way == Way::Kernel {
+            if trained && way != Way::KernelInFp32 {
                 self.gradient(weight, [rows.weight], dtype);
                 if norms.bias {
                     self.gradient(name("gradient of the bias"), [rows.weight], dtype);

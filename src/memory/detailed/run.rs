@@ -6,7 +6,7 @@ use super::saved::{Kept, Linear, OfLinear, Saved};
 use super::step::Step;
 use super::tensor::Dtype;
 use crate::model::{Architecture, Dropout, Experts};
-use crate::training::{AttentionKernel, Precision, Recomputation};
+use crate::training::{AttentionKernel, Precision, Recomputation, Stack};
 
 /// What all blocks of a step have in common.
 ///
@@ -26,6 +26,8 @@ pub(super) struct Run<'a> {
     pub tokens: u64,
     /// Whether a gradient is added to one that stands already, or is stepped at once, so that it does not stay.
     pub gradients_leave: bool,
+    /// Norms and gates run as one kernel each, compiled or written by hand, and compute again what they can.
+    pub fused: bool,
     pub listing: bool,
 }
 
@@ -53,8 +55,14 @@ impl<'a> Run<'a> {
             gradients_leave: step.accumulation > 1
                 || step.optimizer_in_backward
                 || super::states::has_main_gradients(step.precision),
+            fused: step.compiled || step.stack == Stack::Liger,
             listing,
         }
+    }
+
+    /// Whether attention's scores are computed again in the backward pass.
+    pub fn scores_again(&self) -> bool {
+        self.step.recomputation == Recomputation::Selective
     }
 
     /// Whether everything is in 16 bit.

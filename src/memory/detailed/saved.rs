@@ -194,6 +194,8 @@ named! {
         SharedSigmoid "shared experts’ sigmoid",
         // Head.
         HeadInput "head input",
+        FusedInputGradient "head input’s gradient, computed with the loss",
+        FusedWeightGradient "head’s gradient, computed with the loss",
         CappedLogits "logits, tanh",
         Labels "shifted labels",
         LogSoftmax "log-softmax",

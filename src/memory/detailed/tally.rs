@@ -99,8 +99,18 @@ impl Tally {
 
     /// Adds another tally `times` over.
     pub fn plus(&mut self, other: &Self, times: u64) {
-        for (sum, bytes) in self.bytes.iter_mut().zip(other.bytes) {
-            *sum += bytes * u128::from(times);
+        match times {
+            0 => return,
+            1 => {
+                for (sum, bytes) in self.bytes.iter_mut().zip(&other.bytes) {
+                    *sum += bytes;
+                }
+            }
+            _ => {
+                for (sum, bytes) in self.bytes.iter_mut().zip(&other.bytes) {
+                    *sum += bytes * u128::from(times);
+                }
+            }
         }
         if let (Some(entries), Some(more)) = (&mut self.entries, &other.entries)
             && times > 0
@@ -139,9 +149,9 @@ impl Live {
 
 /// The tensors alive while a schedule runs, and those at its highest point.
 #[derive(Debug)]
-pub(super) struct Heap {
+pub(super) struct Heap<'t> {
     place: Place,
-    tape: Tape,
+    tape: &'t mut Tape,
     live: [u128; SEGMENTS],
     total: u128,
     peak: [u128; SEGMENTS],
@@ -158,9 +168,9 @@ struct Listing {
 
 const NO_ID: u32 = u32::MAX;
 
-impl Heap {
+impl<'t> Heap<'t> {
     /// A schedule that starts with the tensors of a tape alive.
-    pub fn starting_with(tape: Tape, place: Place) -> Self {
+    pub fn starting_with(tape: &'t mut Tape, place: Place) -> Self {
         let live = tape.bytes();
         let total = live.iter().sum();
         let listing = tape.entries().map(|entries| Listing {
