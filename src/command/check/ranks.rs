@@ -3,6 +3,7 @@
 use super::{Comparison, Outcome, Table, groundtruth};
 use petaday::memory::detailed::Step;
 use petaday::memory::ranks::ddp::distributed_data_parallel;
+use petaday::memory::ranks::dtensor::TensorParallel;
 use petaday::memory::ranks::fsdp::{Element, Fsdp, Policy, Reshard, Sharded, Wrap};
 use petaday::model::Architecture;
 use petaday::training::Precision;
@@ -86,7 +87,16 @@ fn outcome(row: &Value) -> Outcome {
         },
         Err(rule) => return Outcome::LeftOut(rule),
     };
-    let footprint = Sharded::new(&step, run).footprint();
+    let tensor = inputs["tp"].as_u64().unwrap_or(1);
+    let footprint = if tensor > 1 {
+        let plan = TensorParallel {
+            ranks: tensor,
+            loss_parallel: inputs["loss_parallel"] == true,
+        };
+        Sharded::divided(&step, run, plan).footprint()
+    } else {
+        Sharded::new(&step, run).footprint()
+    };
     if std::env::var("RANKS_DEBUG").is_ok() {
         println!(
             "  param {} opt {} grad {} act {} head_saved {} {:?} {}",
