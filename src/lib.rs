@@ -28,6 +28,7 @@ pub mod layout;
 pub mod link;
 pub mod memory;
 pub mod model;
+pub mod plan;
 pub mod report;
 pub mod scenario;
 pub mod training;

@@ -56,6 +56,22 @@ impl FlopPerSecond {
     }
 }
 
+/// A rate of moving data in bytes per second.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize)]
+pub struct BytesPerSecond(pub f64);
+
+impl BytesPerSecond {
+    /// From GB/s (1e9 bytes per second).
+    pub fn from_gb_s(gb_s: f64) -> Self {
+        BytesPerSecond(gb_s * 1e9)
+    }
+
+    /// In GB/s (1e9 bytes per second).
+    pub fn gb_s(self) -> f64 {
+        self.0 / 1e9
+    }
+}
+
 /// A duration in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize)]
 pub struct Seconds(pub f64);

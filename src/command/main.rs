@@ -1,6 +1,7 @@
 //! The native command. It knows the core and nothing of the page.
 
 mod check;
+mod fit;
 
 use clap::{Parser, Subcommand};
 use petaday::estimate::estimate;
@@ -32,6 +33,13 @@ enum Command {
         #[arg(value_name = "FILE", required = true)]
         files: Vec<PathBuf>,
     },
+    /// Fits the constants of the step-time model on tables with step times, and prints them.
+    #[command(hide = true)]
+    Fit {
+        /// Tables as JSON or JSON lines.
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -47,12 +55,33 @@ fn main() -> ExitCode {
             }
         },
         Command::Check { files } => files.iter().all(|file| check_file(file)),
+        Command::Fit { files } => fit_files(&files),
     };
     if done {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     }
+}
+
+/// Fits the step-time model on tables; says whether they could be read.
+fn fit_files(files: &[PathBuf]) -> bool {
+    let mut rows = Vec::new();
+    for file in files {
+        let read = std::fs::read_to_string(file).map_err(|why| why.to_string());
+        match read.and_then(|text| check::rows(&text)) {
+            Ok(more) => rows.extend(more),
+            Err(why) => {
+                println!(
+                    "{}",
+                    json!({ "error": error(&file.display().to_string(), &why) })
+                );
+                return false;
+            }
+        }
+    }
+    fit::fit(&rows);
+    true
 }
 
 /// Checks one table; says whether it could be read.
@@ -71,9 +100,12 @@ fn check_file(file: &Path) -> bool {
         let name = ["id", "name", "model"]
             .iter()
             .find_map(|key| row[*key].as_str());
-        println!("{}: {outcome}", name.unwrap_or("row"));
+        match check::time::beside(row) {
+            Some(time) => println!("{}: {outcome}; {time}", name.unwrap_or("row")),
+            None => println!("{}: {outcome}", name.unwrap_or("row")),
+        }
     }
-    println!("{}", check::summary(&name, &outcomes));
+    println!("{}", check::summary(&name, &rows, &outcomes));
     true
 }
 

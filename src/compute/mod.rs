@@ -1,6 +1,12 @@
 //! How much computation a training run takes, and how long that lasts.
 
+pub mod convention;
 mod converter;
+pub mod cost;
+pub mod flop;
+pub mod published_runs;
+pub mod scaling_law;
+pub mod solve;
 
 pub use converter::{Quantity, Unconvertible, change};
 

@@ -165,7 +165,7 @@ impl Kind {
         }
     }
 
-    /// What would be valid, in words: `1 M to 10 T`, or the options' keys.
+    /// What would be valid, in words: `1 M to 10 T`, or the options' keys, of a catalogue the first few.
     pub fn valid(&self) -> String {
         match self {
             Self::Number(NumberField {
@@ -190,8 +190,14 @@ impl Kind {
                 format!("{} to {}{unit}", print(*min), print(*max))
             }
             Self::Choice(options) => {
-                let keys: Vec<_> = options.iter().map(|(key, _)| *key).collect();
-                keys.join(", ")
+                const SHOWN: usize = 20;
+                let keys: Vec<_> = options.iter().take(SHOWN).map(|(key, _)| *key).collect();
+                let keys = keys.join(", ");
+                if options.len() > SHOWN {
+                    format!("{keys}, … ({} in all)", options.len())
+                } else {
+                    keys
+                }
             }
             Self::Layers => "none, or layers from 0 such as 3-60, 1-47:2, 0+5-".to_owned(),
         }

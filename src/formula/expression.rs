@@ -1,9 +1,9 @@
 //! A formula as a tree, printed for readers.
 
-use super::{Number, Symbol};
+use super::{Number, Real, Symbol};
 use crate::units;
 use std::fmt::Write;
-use std::ops::{Add, Div, Mul};
+use std::ops::{Add, Div, Mul, Sub};
 
 /// A formula with the values of its symbols.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,10 +14,14 @@ pub enum Expression {
     Symbol(&'static Symbol, f64),
     /// A sum of two.
     Sum(Box<Self>, Box<Self>),
+    /// A difference of two.
+    Difference(Box<Self>, Box<Self>),
     /// A product of two.
     Product(Box<Self>, Box<Self>),
     /// A fraction.
     Quotient(Box<Self>, Box<Self>),
+    /// A base and its exponent.
+    Power(Box<Self>, Box<Self>),
 }
 
 impl Number for Expression {
@@ -39,6 +43,13 @@ impl Add for Expression {
     }
 }
 
+impl Sub for Expression {
+    type Output = Self;
+    fn sub(self, other: Self) -> Self {
+        Self::Difference(Box::new(self), Box::new(other))
+    }
+}
+
 impl Mul for Expression {
     type Output = Self;
     fn mul(self, other: Self) -> Self {
@@ -50,6 +61,12 @@ impl Div for Expression {
     type Output = Self;
     fn div(self, other: Self) -> Self {
         Self::Quotient(Box::new(self), Box::new(other))
+    }
+}
+
+impl Real for Expression {
+    fn power(self, exponent: Self) -> Self {
+        Self::Power(Box::new(self), Box::new(exponent))
     }
 }
 
@@ -92,7 +109,11 @@ impl Expression {
         match self {
             Self::Constant(..) => {}
             Self::Symbol(symbol, value) => see(symbol, *value),
-            Self::Sum(left, right) | Self::Product(left, right) | Self::Quotient(left, right) => {
+            Self::Sum(left, right)
+            | Self::Difference(left, right)
+            | Self::Product(left, right)
+            | Self::Quotient(left, right)
+            | Self::Power(left, right) => {
                 left.visit(see);
                 right.visit(see);
             }
@@ -113,6 +134,9 @@ impl Expression {
                 Reading::Values => units::number(*value),
             },
             Self::Sum(left, right) => format!("{} + {}", left.text(reading), right.text(reading)),
+            Self::Difference(left, right) => {
+                format!("{} − {}", left.text(reading), right.factor(reading))
+            }
             Self::Product(left, right) => {
                 format!("{}{dot}{}", left.factor(reading), right.factor(reading))
             }
@@ -123,15 +147,31 @@ impl Expression {
                 };
                 format!("{}/{divisor}", top.factor(reading))
             }
+            Self::Power(base, exponent) => {
+                format!("{}^{}", base.atom(reading), exponent.atom(reading))
+            }
         }
     }
 
-    /// As text inside a product: a sum needs brackets there.
+    /// As text inside a product or after a minus: a sum needs brackets there.
     fn factor(&self, reading: Reading) -> String {
-        match self {
-            Self::Sum(..) => format!("({})", self.text(reading)),
-            _ => self.text(reading),
-        }
+        self.bracketed(
+            reading,
+            matches!(self, Self::Sum(..) | Self::Difference(..)),
+        )
+    }
+
+    /// As text in a power: all but a number or a letter needs brackets there.
+    fn atom(&self, reading: Reading) -> String {
+        self.bracketed(
+            reading,
+            !matches!(self, Self::Constant(..) | Self::Symbol(..)),
+        )
+    }
+
+    fn bracketed(&self, reading: Reading, brackets: bool) -> String {
+        let text = self.text(reading);
+        if brackets { format!("({text})") } else { text }
     }
 
     fn markup(&self, reading: Reading) -> String {
@@ -159,6 +199,11 @@ impl Expression {
                     right.markup(reading)
                 )
             }
+            Self::Difference(left, right) => format!(
+                "{}<mo>−</mo>{}",
+                left.markup(reading),
+                right.fenced(reading)
+            ),
             Self::Product(left, right) => {
                 let times = if reading == Reading::Letters {
                     "⋅"
@@ -176,13 +221,30 @@ impl Expression {
                 top.markup(reading),
                 bottom.markup(reading)
             ),
+            Self::Power(base, exponent) => {
+                let brackets = !matches!(**base, Self::Constant(..) | Self::Symbol(..));
+                format!(
+                    "<msup>{}<mrow>{}</mrow></msup>",
+                    base.in_fence(reading, brackets),
+                    exponent.markup(reading)
+                )
+            }
         }
     }
 
     fn fenced(&self, reading: Reading) -> String {
-        match self {
-            Self::Sum(..) => format!("<mrow><mo>(</mo>{}<mo>)</mo></mrow>", self.markup(reading)),
-            _ => self.markup(reading),
+        self.in_fence(
+            reading,
+            matches!(self, Self::Sum(..) | Self::Difference(..)),
+        )
+    }
+
+    fn in_fence(&self, reading: Reading, brackets: bool) -> String {
+        let markup = self.markup(reading);
+        if brackets {
+            format!("<mrow><mo>(</mo>{markup}<mo>)</mo></mrow>")
+        } else {
+            markup
         }
     }
 }
@@ -228,6 +290,25 @@ mod tests {
             expression
                 .mathml()
                 .starts_with("<math><mrow><mn>2</mn><mo>⋅</mo><mi>s</mi>")
+        );
+    }
+
+    #[test]
+    fn differences_and_powers() {
+        let (a, s) = (
+            || Expression::symbol(&A, 16.0),
+            || Expression::symbol(&S, 4096.0),
+        );
+        let n = Expression::constant;
+        let text = |formula: Expression| formula.in_letters();
+        assert_eq!(text(s() - (a() - n(1))), "s − (a − 1)");
+        assert_eq!(text(n(6) * (s() - a() * n(2))), "6·(s − a·2)");
+        assert_eq!(text((s() / n(6)).power(a())), "(s/6)^a");
+        assert_eq!(text(n(1) / s().power(a())), "1/s^a");
+        assert_eq!(
+            s().power(a()).mathml(),
+            "<math><mrow><msup><mi>s</mi><mrow><mi>a</mi></mrow></msup><mo>=</mo>\
+             <msup><mn>4,096</mn><mrow><mn>16</mn></mrow></msup></mrow></math>"
         );
     }
 }

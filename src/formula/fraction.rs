@@ -1,7 +1,7 @@
 //! Exact quotients, so that a formula can be written as its paper prints it and still give whole bytes.
 
 use super::{Number, Symbol};
-use std::ops::{Add, Div, Mul};
+use std::ops::{Add, Div, Mul, Sub};
 
 /// A fraction of whole numbers, not reduced: a formula's few operations on inputs below 2^40 stay far inside
 /// 128 bits, and saturate beyond.
@@ -49,6 +49,19 @@ impl Add for Fraction {
         let right = other.over.saturating_mul(self.under);
         Self {
             over: left.saturating_add(right),
+            under: self.under.saturating_mul(other.under),
+        }
+    }
+}
+
+impl Sub for Fraction {
+    type Output = Self;
+    /// 0 where it would be below.
+    fn sub(self, other: Self) -> Self {
+        let left = self.over.saturating_mul(other.under);
+        let right = other.over.saturating_mul(self.under);
+        Self {
+            over: left.saturating_sub(right),
             under: self.under.saturating_mul(other.under),
         }
     }

@@ -9,7 +9,7 @@ mod fraction;
 
 pub use expression::Expression;
 pub use fraction::Fraction;
-use std::ops::{Add, Div, Mul};
+use std::ops::{Add, Div, Mul, Sub};
 
 /// A letter of a formula.
 #[derive(Debug, PartialEq)]
@@ -32,7 +32,9 @@ pub struct Source {
 }
 
 /// What a formula is computed in: a plain number, or the formula itself.
-pub trait Number: Clone + Add<Output = Self> + Mul<Output = Self> + Div<Output = Self> {
+pub trait Number:
+    Clone + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self>
+{
     /// A number that stands in the formula.
     fn constant(value: u32) -> Self;
     /// A constant with its unit, e.g. "4 bytes".
@@ -74,5 +76,17 @@ impl Number for f64 {
     }
     fn symbol(_: &'static Symbol, value: f64) -> Self {
         value
+    }
+}
+
+/// A number that can be raised to a power that is no integer, as scaling laws need.
+pub trait Real: Number {
+    /// The base to this exponent.
+    fn power(self, exponent: Self) -> Self;
+}
+
+impl Real for f64 {
+    fn power(self, exponent: Self) -> Self {
+        self.powf(exponent)
     }
 }

@@ -2,10 +2,14 @@
 //!
 //! A table tells its kind by its rows' fields. A row is left out only by a stated rule on its fields, never by its id.
 
+mod architectures;
 pub mod groundtruth;
 mod megatron;
 mod models;
 mod ranks;
+mod runs;
+mod throughput;
+mod time;
 
 use serde_json::{Value, json};
 use std::fmt;
@@ -30,6 +34,8 @@ pub struct Comparison {
     pub theirs: f64,
     /// Whether both are the same integer.
     pub exact: bool,
+    /// Why they differ, where a rule on the row's fields tells.
+    pub reason: Option<&'static str>,
 }
 
 impl Comparison {
@@ -40,6 +46,7 @@ impl Comparison {
             ours: ours as f64,
             theirs: theirs as f64,
             exact: ours == theirs,
+            reason: None,
         }
     }
 
@@ -51,6 +58,15 @@ impl Comparison {
             ours,
             theirs,
             exact: false,
+            reason: None,
+        }
+    }
+
+    /// The same, with why ours is not theirs.
+    pub fn because(self, reason: &'static str) -> Self {
+        Self {
+            reason: Some(reason),
+            ..self
         }
     }
 
@@ -67,7 +83,11 @@ impl fmt::Display for Outcome {
             Self::Compared(compared) => {
                 let (what, ours, theirs) = (compared.what, compared.ours, compared.theirs);
                 let percent = 100.0 * compared.error();
-                write!(f, "{what}: ours {ours}, theirs {theirs}, {percent:+.4}%")
+                write!(f, "{what}: ours {ours}, theirs {theirs}, {percent:+.4}%")?;
+                match compared.reason {
+                    Some(reason) => write!(f, " ({reason})"),
+                    None => Ok(()),
+                }
             }
         }
     }
@@ -88,6 +108,9 @@ const TABLES: &[Table] = &[
     megatron::MEASURED,
     ranks::TABLE,
     groundtruth::TABLE,
+    throughput::TABLE,
+    runs::TABLE,
+    time::TABLE,
 ];
 
 /// What comes of a row of any table.
@@ -127,7 +150,7 @@ pub fn rows(text: &str) -> Result<Vec<Value>, String> {
 }
 
 /// One file's figures over its rows.
-pub fn summary(file: &str, outcomes: &[Outcome]) -> Value {
+pub fn summary(file: &str, rows: &[Value], outcomes: &[Outcome]) -> Value {
     let compared: Vec<&Comparison> = outcomes
         .iter()
         .filter_map(|outcome| match outcome {
@@ -137,7 +160,7 @@ pub fn summary(file: &str, outcomes: &[Outcome]) -> Value {
         .collect();
     let mut errors: Vec<f64> = compared.iter().map(|one| one.error().abs()).collect();
     errors.sort_by(f64::total_cmp);
-    json!({
+    let mut summary = json!({
         "file": file,
         "rows": outcomes.len(),
         "compared": compared.len(),
@@ -146,11 +169,22 @@ pub fn summary(file: &str, outcomes: &[Outcome]) -> Value {
         "median_error": quantile(&errors, 0.5),
         "p95_error": quantile(&errors, 0.95),
         "worst_error": errors.last(),
-    })
+    });
+    if let Value::Object(fields) = &mut summary {
+        fields.extend(time::figures(rows));
+    }
+    summary
 }
 
 /// The value that at least this share of sorted values do not exceed.
 fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
     let rank = (sorted.len() as f64 * share).ceil() as usize;
     sorted.get(rank.max(1) - 1).copied()
+}
+
+/// A number above zero; what is missing, null, or anything else is none.
+fn positive(fields: &Value, key: &str) -> Option<f64> {
+    fields[key]
+        .as_f64()
+        .filter(|value| *value > 0.0 && value.is_finite())
 }

@@ -225,6 +225,7 @@ impl Block<'_> {
         } else {
             tape.keep(Kept::Value, repeated(several), x.dtype);
         }
+        tape.mark_scores();
         let full = x.scores();
         let sixteen = x.dtype == Dtype::Sixteen;
         let wide = run.how.softmax_in_fp32 || run.autocast;

@@ -55,6 +55,12 @@ impl Backward<'_> {
             Kept::Dropped,
             Kept::QueryKeyValue,
         ]);
+        // Broadcast values are summed at once: their expansion was made last. Repeated ones were made first.
+        let value = if block.run.how.kv_unrepeated {
+            self.over_groups(&x, value)
+        } else {
+            value
+        };
         let scores = self.softmax(probabilities);
         let dtype = block.score_dtype();
         let mut query = self.temporary(QUERY, x.query(), dtype);

@@ -21,6 +21,21 @@ pub enum Rotary {
     Halves,
 }
 
+/// How eager scores become probabilities: what stands at once while they do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scores {
+    /// Scaled, masked, softmax, cast: each takes the place of the last.
+    Plain,
+    /// The raw scores stand until the end (BLOOM).
+    Held,
+    /// Scaled in place and masked inside the softmax's call (Falcon).
+    SumInline,
+    /// An FP32 position bias is added first, and the mask filled in (MPT).
+    Biased,
+    /// A column of sinks is appended and each row's maximum subtracted (gpt-oss).
+    Sinks,
+}
+
 /// In which order a parallel block adds its branches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Join {
@@ -67,6 +82,8 @@ pub struct Implementation {
     pub kv_expanded: bool,
     /// Linear layers multiply by a transposed view, whose cast autocast does not cache.
     pub casts_uncached: bool,
+    /// How the eager scores become probabilities.
+    pub scores: Scores,
     /// The eager probabilities are returned from the block: the last block's live on while the next runs.
     pub probabilities_returned: bool,
     /// Both norms of a parallel block run before attention.
@@ -138,6 +155,7 @@ const LLAMA: Implementation = Implementation {
     kv_indexed: false,
     kv_expanded: false,
     casts_uncached: false,
+    scores: Scores::Plain,
     probabilities_returned: false,
     norms_first: false,
     join: Join::Branches,
@@ -176,6 +194,7 @@ impl Implementation {
                 recorded: false,
                 softmax_in_fp32: false,
                 scores_in_fp32: true,
+                probabilities_returned: true,
                 position_ids: PositionIds::Row,
                 buffers: Buffers::Masks,
                 ..LLAMA
@@ -187,6 +206,7 @@ impl Implementation {
             Family::GptJ => Self {
                 rotary: Rotary::Interleaved,
                 scores_in_fp32: true,
+                probabilities_returned: true,
                 buffers: Buffers::Tables,
                 ..LLAMA
             },
@@ -196,11 +216,15 @@ impl Implementation {
                 ..LLAMA
             },
             Family::Bloom => Self {
+                scores: Scores::Held,
+                probabilities_returned: true,
                 buffers: Buffers::None,
                 ..LLAMA
             },
             Family::Falcon => falcon(architecture),
             Family::Mpt => Self {
+                scores: Scores::Biased,
+                probabilities_returned: true,
                 causal_mask_saved: true,
                 alibi_table: true,
                 buffers: Buffers::None,
@@ -281,6 +305,7 @@ impl Implementation {
             },
             Family::GptOss => Self {
                 rotary: Rotary::Halves,
+                scores: Scores::Sinks,
                 softmax_in_fp32: false,
                 ..LLAMA
             },
@@ -313,6 +338,7 @@ const fn falcon(architecture: &Architecture) -> Implementation {
         kv_indexed: groups || kv_heads == 1,
         kv_expanded: groups,
         casts_uncached: true,
+        scores: Scores::SumInline,
         probabilities_returned: true,
         norms_first: two_norms,
         ..LLAMA

@@ -69,6 +69,7 @@ impl Block<'_> {
             } else {
                 tape.keep(Kept::KeyValue, expanded, x.dtype);
             }
+            tape.mark_scores();
             tape.keep(Kept::Softmax, x.scores(), Dtype::Fp32);
             if x.dtype == Dtype::Sixteen {
                 tape.keep(Kept::Probabilities, x.scores(), Dtype::Sixteen);

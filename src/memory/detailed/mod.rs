@@ -27,7 +27,7 @@ mod tensor;
 pub(super) use blocks::{BlockCost, Blocks, Ends, optimizer as optimizer_of};
 
 pub use adapters::{AdapterDtype, Adapters, Base, Targets};
-pub use implementation::{Buffers, Implementation, Join, PositionIds, Rotary};
+pub use implementation::{Buffers, Implementation, Join, PositionIds, Rotary, Scores};
 pub use moments::Moment;
 pub use step::Step;
 pub use tensor::{Dtype, Entry, GRANULE, Name, Place, Segment, Shape, rounded};

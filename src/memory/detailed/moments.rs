@@ -56,6 +56,7 @@ impl Summary {
         let tape = block.keep();
         let mut kept = Tally::of_tape(&tape);
         let forward = block.forward(&tape);
+        let recomputation = block.recomputation(&tape);
         let cached = block.cached(&tape);
         let pass = block.backward(tape);
         debug_assert_eq!(pass.left, 0, "a saved tensor was never given back");
@@ -68,7 +69,10 @@ impl Summary {
             saved: kept,
             cached,
             forward,
-            peak: pass.peak,
+            peak: match recomputation {
+                Some(recomputation) => pass.peak.larger(recomputation),
+                None => pass.peak,
+            },
             gradients: pass.gradients,
         }
     }
@@ -183,6 +187,9 @@ impl<'a> Outline<'a> {
                 continue;
             }
             let mut here = self.around(self.layers());
+            if self.run.step.recomputation != Recomputation::Full {
+                self.run.add_masks(&mut here, true);
+            }
             for (kind, below) in self.kinds.iter().zip(self.counts_below(layer)) {
                 if let Some(kind) = kind {
                     here.plus(&kind.saved, below);

@@ -257,6 +257,8 @@ pub(super) struct Tape {
     holders: [u8; Saved::COUNT],
     sums: [u128; SEGMENTS],
     entries: Option<Vec<(u32, Entry)>>,
+    /// Sums, and tensors listed, when the attention scores are computed.
+    before_scores: ([u128; SEGMENTS], usize),
 }
 
 impl Tape {
@@ -269,7 +271,21 @@ impl Tape {
             holders: [0; Saved::COUNT],
             sums: [0; SEGMENTS],
             entries: listing.then(Vec::new),
+            before_scores: ([0; SEGMENTS], 0),
         }
+    }
+
+    /// Notes that what is kept from here on is made by the attention scores or after them.
+    pub fn mark_scores(&mut self) {
+        let listed = self.entries.as_ref().map_or(0, Vec::len);
+        self.before_scores = (self.sums, listed);
+    }
+
+    /// What was kept before the attention scores.
+    pub fn before_scores(&self) -> ([u128; SEGMENTS], Option<&[(u32, Entry)]>) {
+        let (sums, listed) = self.before_scores;
+        let entries = (self.entries.as_deref()).map(|all| all.get(..listed).unwrap_or(all));
+        (sums, entries)
     }
 
     /// An operation keeps a tensor. One storage that several keep is counted once, and goes with the last of them.
@@ -313,16 +329,6 @@ impl Tape {
     /// Operations that still hold a tensor.
     pub fn held(&self, saved: Saved) -> u8 {
         self.holders[saved.index()]
-    }
-
-    /// Bytes of a tensor; 0 where it is not kept.
-    pub fn bytes_of(&self, saved: impl Into<Saved>) -> u128 {
-        let index = saved.into().index();
-        if self.holders[index] > 0 {
-            self.bytes[index]
-        } else {
-            0
-        }
     }
 
     /// One holder lets go: the segment and bytes that are freed, where it was the last.

@@ -22,10 +22,28 @@ impl Tally {
 
     /// What a tape holds.
     pub fn of_tape(tape: &Tape) -> Self {
+        Self::of_entries(tape.bytes(), tape.entries())
+    }
+
+    /// What a tape held when the attention scores were computed.
+    pub fn before_scores(tape: &Tape) -> Self {
+        let (bytes, entries) = tape.before_scores();
+        Self::of_entries(bytes, entries)
+    }
+
+    fn of_entries(bytes: [u128; SEGMENTS], entries: Option<&[(u32, Entry)]>) -> Self {
         Self {
-            bytes: tape.bytes(),
-            entries: (tape.entries())
-                .map(|entries| entries.iter().map(|(_, entry)| *entry).collect()),
+            bytes,
+            entries: entries.map(|entries| entries.iter().map(|(_, entry)| *entry).collect()),
+        }
+    }
+
+    /// The larger of two tallies.
+    pub fn larger(self, other: Self) -> Self {
+        if other.total() > self.total() {
+            other
+        } else {
+            self
         }
     }
 
@@ -159,11 +177,6 @@ impl Heap {
             highest: total,
             listing,
         }
-    }
-
-    /// Whether a saved tensor is still held.
-    pub fn holds(&self, saved: Saved) -> bool {
-        self.tape.held(saved) > 0
     }
 
     /// Allocates a tensor.

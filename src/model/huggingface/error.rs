@@ -157,6 +157,11 @@ pub enum Warning {
         /// What is assumed instead.
         assumed: &'static str,
     },
+    /// Something of an unknown type that configurations seldom say.
+    Unsaid {
+        /// What is assumed, and why.
+        assumed: &'static str,
+    },
     /// A field that the family's code does not use.
     Ignored {
         /// The field.
@@ -191,6 +196,9 @@ impl fmt::Display for Warning {
                 "`model_type` {model_type} is not known: its fields are read as a Llama-like decoder’s."
             ),
             Self::Assumed { key, assumed } => write!(f, "`{key}` is missing: {assumed} assumed."),
+            Self::Unsaid { assumed } => {
+                write!(f, "Not said by the file, so assumed: {assumed}.")
+            }
             Self::Ignored { key, instead } => write!(
                 f,
                 "`{key}` is ignored, as {TRANSFORMERS} ignores it: {instead}."
@@ -214,10 +222,11 @@ pub(super) fn shown(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),
         Value::Bool(holds) => holds.to_string(),
-        Value::Number(number) => match (number.as_u64(), number.as_f64()) {
-            (Some(count), _) => units::grouped(count.into()),
-            (None, Some(real)) => units::significant(real, 6),
-            (None, None) => "a number".to_owned(),
+        Value::Number(number) => match (number.as_u64(), number.as_i64(), number.as_f64()) {
+            (Some(count), ..) => units::grouped(count.into()),
+            (_, Some(count), _) => format!("−{}", units::grouped(count.unsigned_abs().into())),
+            (.., Some(real)) => units::editable(real, 6),
+            _ => "a number".to_owned(),
         },
         Value::String(text) => quoted(text),
         Value::Array(_) => "a list".to_owned(),

@@ -89,7 +89,8 @@ pub(super) fn common(r: &mut Reader, a: &mut Architecture) -> Result<(), ImportE
     attention.kv_heads = r
         .count(ModelField::KvHeads, "num_key_value_heads")?
         .unwrap_or(attention.heads);
-    if attention.latent.is_none() {
+    // Latent attention computes it of its own fields.
+    if !r.has("kv_lora_rank") {
         attention.head_dim = match r.count(ModelField::HeadDim, "head_dim")? {
             Some(size) => size,
             None if a.hidden.is_multiple_of(attention.heads) => a.hidden / attention.heads,

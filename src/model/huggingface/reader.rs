@@ -57,7 +57,11 @@ impl<'a> Reader<'a> {
     ) -> Self {
         Self {
             fields,
-            defaults: serde_json::from_str(defaults).unwrap_or_default(),
+            // Read as any value, as files are: another type would be the deserializer once more for each reader.
+            defaults: match serde_json::from_str(defaults) {
+                Ok(Value::Object(fields)) => fields,
+                _ => Map::new(),
+            },
             inside: inside.map_or_else(String::new, |key| format!("{key}.")),
             model_type: if model_type.is_empty() {
                 String::new()
@@ -95,6 +99,11 @@ impl<'a> Reader<'a> {
     /// Whether the file or the class gives the field a value.
     pub(super) fn has(&self, key: &'static str) -> bool {
         self.find(key).is_some()
+    }
+
+    /// Whether one of several fields has a value.
+    pub(super) fn has_any(&self, keys: &[&'static str]) -> bool {
+        keys.iter().any(|key| self.has(key))
     }
 
     fn wrong<T>(

@@ -1,6 +1,6 @@
 //! A `model_type` whose code is not known: what its fields say is read, what they do not say is assumed, aloud.
 
-use super::ImportError;
+use super::error::{ImportError, Warning};
 use super::families::{dropouts, latent, layer_types, partly_rotated, set_window, window};
 use super::reader::Reader;
 use crate::field::LayerSet;
@@ -43,6 +43,17 @@ fn attention(r: &mut Reader, a: &mut Architecture) -> Result<(), ImportError> {
     let bias = any(r, &["attention_bias", "use_bias", "bias"])?;
     a.attention.output_bias = bias;
     a.attention.qkv_bias = bias || any(r, &["qkv_bias", "use_qkv_bias"])?;
+    if !r.has_any(&[
+        "attention_bias",
+        "use_bias",
+        "bias",
+        "qkv_bias",
+        "use_qkv_bias",
+    ]) {
+        r.warnings.push(Warning::Unsaid {
+            assumed: "no biases in attention",
+        });
+    }
     if any(r, &["use_qk_norm", "qk_layernorm", "qk_norm"])? {
         a.attention.qk_norm = QkNorm::Head;
     }
@@ -55,12 +66,13 @@ fn feed_forward(r: &mut Reader, a: &mut Architecture) -> Result<(), ImportError>
     r.assumes("intermediate_size", "four times the hidden size is");
     r.assumes("hidden_act", "SiLU is");
     a.feed_forward.gated = a.feed_forward.activation == Activation::Silu;
-    let assumed = if a.feed_forward.gated {
-        "with SiLU, a gated feed-forward network is"
-    } else {
-        "without SiLU, a feed-forward network without a gate is"
-    };
-    r.assumes("gated_mlp", assumed);
+    r.warnings.push(Warning::Unsaid {
+        assumed: if a.feed_forward.gated {
+            "a gated feed-forward network, as is usual with SiLU"
+        } else {
+            "a feed-forward network without a gate, as is usual without SiLU"
+        },
+    });
     a.feed_forward.bias = any(r, &["mlp_bias", "use_bias", "bias"])?;
     Ok(())
 }
@@ -76,7 +88,19 @@ fn positions(r: &mut Reader, a: &mut Architecture) -> Result<(), ImportError> {
     if learned || any(r, &["alibi", "use_alibi"])? {
         a.attention.rotary_dim = 0;
     } else {
-        r.assumes("position_embedding_type", "rotary positions are");
+        if ![
+            "rope_theta",
+            "rope_parameters",
+            "rope_scaling",
+            "rotary_pct",
+        ]
+        .iter()
+        .any(|key| r.has(key))
+        {
+            r.warnings.push(Warning::Unsaid {
+                assumed: "rotary positions",
+            });
+        }
         if a.attention.latent.is_none() {
             partly_rotated(r, a)?;
         }
@@ -87,7 +111,7 @@ fn positions(r: &mut Reader, a: &mut Architecture) -> Result<(), ImportError> {
             let period = r.step("sliding_window_pattern")?;
             LayerSet::every(period, period - 1).complement()
         } else {
-            r.assumes("layer_types", "the window holds in every layer, it is");
+            r.assumes("layer_types", "the window in every layer is");
             LayerSet::ALL
         };
         window(r, a, layers)?;
@@ -99,13 +123,15 @@ fn positions(r: &mut Reader, a: &mut Architecture) -> Result<(), ImportError> {
 }
 
 fn norms(r: &mut Reader, a: &mut Architecture) -> Result<(), ImportError> {
-    let rms = ["rms_norm_eps", "norm_eps"].map(|key| r.has(key));
-    let layer = ["layer_norm_eps", "layer_norm_epsilon", "norm_epsilon"].map(|key| r.has(key));
-    if layer.contains(&true) && !rms.contains(&true) {
+    let rms = r.has_any(&["rms_norm_eps", "norm_eps"]);
+    if !rms && r.has_any(&["layer_norm_eps", "layer_norm_epsilon", "norm_epsilon"]) {
         a.norms.kind = NormKind::Layer;
         a.norms.bias = true;
-    } else if !rms.contains(&true) {
-        r.assumes("rms_norm_eps", "RMSNorm is");
+        r.warnings.push(Warning::Unsaid {
+            assumed: "biases on LayerNorm",
+        });
+    } else if !rms {
+        r.warnings.push(Warning::Unsaid { assumed: "RMSNorm" });
     }
     if any(r, &["use_parallel_residual", "parallel_attn"])? {
         a.norms.places = NormPlaces::ParallelShared;

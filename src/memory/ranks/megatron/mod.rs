@@ -16,6 +16,7 @@ mod layer;
 mod linear;
 mod list;
 mod run;
+mod shape;
 mod slice;
 mod stage;
 mod states;
@@ -25,5 +26,6 @@ pub use run::{
     Adam, CUBLAS_WORKSPACE, ContextExchange, CoreAttention, CrossEntropy, Kernels, LinearFormat,
     MainGradients, Recompute, Run,
 };
+pub use shape::{LayerShape, RankShape};
 pub use slice::Slice;
 pub use stage::Megatron;

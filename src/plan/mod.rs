@@ -1,0 +1,23 @@
+//! Every layout that fits, ranked by the time of a step.
+//!
+//! [`step_time`] predicts how long one layout takes; its constants stand in one table, [`Constants`]. Nothing here knows
+//! a row that it is checked against, a clock or a browser, and nothing allocates while layouts are counted.
+
+mod constants;
+mod formulas;
+mod layer;
+mod memory;
+mod machine;
+mod search;
+mod software;
+mod stages;
+mod step_time;
+mod traffic;
+
+pub use constants::Constants;
+pub use layer::{Layer, Recomputed, Shape};
+pub use memory::StateBytes;
+pub use machine::{Machine, operand_bytes};
+pub use search::{Candidate, Progress, Reason, Search, Space};
+pub use software::{AttentionForm, Graphs, Launches, Software};
+pub use step_time::{Costs, Place, StepTime, Task, step_time};

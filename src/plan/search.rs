@@ -1,0 +1,724 @@
+//! Every layout of a task on so many accelerators, in slices.
+//!
+//! The degrees run over what divides the accelerators; within each shape of micro-batch over pipelines, chunks and what
+//! is shared. Recomputation and the last stage's layers are solved, not tried out. A combination that cannot be is
+//! counted by its reason where it is found; the batch is never changed to make one possible.
+
+use super::memory::{Held, Rank, StateBytes, candidates, least_recomputed, peak};
+use super::stages::{SPARED, Stages, last_chunk};
+use super::{AttentionForm, Costs, Place, Recomputed, Shape, StepTime, Task};
+use crate::layout::{Layout, Schedule, Sharding};
+use crate::memory::ranks::megatron::{RankShape, Run};
+
+/// What is searched: how many accelerators, which batch, into how much memory.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Space {
+    /// Accelerators, all of them used.
+    pub gpus: u64,
+    /// Sequences of a step, over all ranks.
+    pub global_batch: u64,
+    /// Bytes of one accelerator that a training step can fill.
+    pub capacity: f64,
+    /// Bytes of the states of a parameter.
+    pub states: StateBytes,
+    /// How the stack runs a layer, for its memory; micro-batch and sequence are the search's.
+    pub run: Run,
+    /// What data-parallel ranks may share.
+    pub shardings: &'static [Sharding],
+    /// The order of the stages' work.
+    pub schedule: Schedule,
+    /// Chunks that a rank may hold at most; 1 for no interleaving.
+    pub most_chunks: u64,
+    /// Ranks of tensor parallelism at most: those of a scale-up domain, or more.
+    pub most_tensor: u64,
+}
+
+/// Why a combination cannot be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The tensor-parallel degree does not divide the heads.
+    Heads,
+    /// Context-parallel ranks cannot share the sequence: each takes two pieces of it.
+    Sequence,
+    /// More stages than layers.
+    Layers,
+    /// Data-parallel ranks cannot share the batch evenly.
+    Batch,
+    /// Expert-parallel ranks would have to be more than there are ranks.
+    Experts,
+    /// Interleaving takes micro-batches in rounds of one for each stage.
+    Interleaving,
+    /// It does not fit, whatever is recomputed.
+    Memory,
+}
+
+impl Reason {
+    /// Every reason, in the order in which they are looked for.
+    pub const ALL: [Self; 7] = [
+        Self::Heads,
+        Self::Sequence,
+        Self::Layers,
+        Self::Batch,
+        Self::Experts,
+        Self::Interleaving,
+        Self::Memory,
+    ];
+
+    /// As a reader is told it.
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::Heads => "the tensor-parallel degree does not divide the attention heads",
+            Self::Sequence => "the context-parallel degree does not divide the sequence in halves",
+            Self::Layers => "there are more pipeline stages than layers",
+            Self::Batch => "the data-parallel degree does not divide the global batch",
+            Self::Experts => "the expert-parallel degree does not divide the ranks",
+            Self::Interleaving => "interleaving needs a multiple of the stages in micro-batches",
+            Self::Memory => "it does not fit into memory, even with every layer recomputed",
+        }
+    }
+}
+
+/// A layout that was counted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Candidate {
+    /// How micro-batches are cut.
+    pub shape: Shape,
+    /// Where they are put, what is recomputed.
+    pub place: Place,
+    /// Seconds of a step.
+    pub seconds: f64,
+    /// Bytes of the fullest rank's largest moment.
+    pub bytes: f64,
+}
+
+impl Candidate {
+    /// As a layout.
+    pub const fn layout(&self) -> Layout {
+        Layout {
+            data: self.place.data,
+            tensor: self.shape.tensor,
+            sequence_parallel: self.shape.sequence_parallel,
+            pipeline: self.place.pipeline,
+            schedule: self.place.schedule,
+            chunks: self.place.chunks,
+            context: self.shape.context,
+            expert: self.shape.expert,
+            expert_tensor: self.shape.expert_tensor,
+            sharding: self.place.sharding,
+            shard_group: self.place.shard_group,
+        }
+    }
+
+    /// Whether it comes before another in the ranking: faster, or as fast and smaller, or else by its degrees.
+    fn before(&self, other: &Self) -> bool {
+        let key = |one: &Self| {
+            let (shape, place) = (&one.shape, &one.place);
+            (
+                (shape.tensor, shape.context, place.pipeline, shape.expert),
+                (place.chunks, shape.micro_batch, shape.sequence_parallel),
+                place.sharding as u8,
+            )
+        };
+        (self.seconds, self.bytes) < (other.seconds, other.bytes)
+            || (self.seconds, self.bytes) == (other.seconds, other.bytes) && key(self) < key(other)
+    }
+}
+
+/// How far a search is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// So many of so many shapes are done.
+    Searching {
+        /// Shapes done.
+        done: usize,
+        /// Shapes in all.
+        of: usize,
+    },
+    /// All is counted.
+    Done,
+}
+
+/// A search under way. Cancelled by dropping it.
+pub struct Search {
+    task: Task,
+    space: Space,
+    pipelines: Vec<Pipeline>,
+    /// Tensor, context and the pipelines that they leave room for.
+    cuts: Vec<Cut>,
+    shapes: Vec<(Shape, u32)>,
+    next: usize,
+    counted: u64,
+    fitting: u64,
+    rejected: [u64; Reason::ALL.len()],
+    best: Ranking,
+    front: Vec<Candidate>,
+    miss: Option<Candidate>,
+}
+
+/// A pipeline degree and number of chunks, its last chunk spared 0 to 3 layers.
+struct Pipeline {
+    stages: u64,
+    chunks: u64,
+    splits: [Option<SplitRanks>; SPARED as usize + 1],
+}
+
+/// Ranks of one split, as time and memory depend on them.
+struct SplitRanks {
+    last: Option<u64>,
+    stages: Stages,
+    ranks: Vec<Rank>,
+}
+
+/// Tensor and context degree, and what they leave: pipelines, each with its data-parallel degree.
+struct Cut {
+    places: Vec<(u64, u64, std::ops::Range<usize>)>,
+}
+
+impl Search {
+    /// The best layouts that are kept.
+    pub const KEPT: usize = 500;
+
+    /// Prepares a search: lists shapes and pipelines, counts what is impossible for any micro-batch.
+    pub fn new(task: Task, space: Space) -> Self {
+        let mut search = Self {
+            task,
+            space,
+            pipelines: Vec::new(),
+            cuts: Vec::new(),
+            shapes: Vec::new(),
+            next: 0,
+            counted: 0,
+            fitting: 0,
+            rejected: [0; Reason::ALL.len()],
+            best: Ranking::new(Self::KEPT),
+            front: Vec::with_capacity(FRONT),
+            miss: None,
+        };
+        search.list();
+        search
+    }
+
+    fn reject(&mut self, reason: Reason, times: u64) {
+        if let Some(count) = self.rejected.get_mut(reason as usize) {
+            *count += times;
+        }
+    }
+
+    fn list(&mut self) {
+        let Space {
+            gpus,
+            global_batch,
+            most_tensor,
+            ..
+        } = self.space;
+        let (architecture, sequence) = (self.task.architecture, self.task.sequence);
+        for tensor in divisors(gpus).filter(|tensor| *tensor <= most_tensor) {
+            for context in divisors(gpus / tensor) {
+                let mut places = Vec::new();
+                for stages in divisors(gpus / tensor / context) {
+                    let data = gpus / tensor / context / stages;
+                    if !architecture.attention.heads.is_multiple_of(tensor) {
+                        self.reject(Reason::Heads, 1);
+                    } else if context > 1 && !sequence.is_multiple_of(2 * context) {
+                        self.reject(Reason::Sequence, 1);
+                    } else if stages > architecture.layers {
+                        self.reject(Reason::Layers, 1);
+                    } else if !global_batch.is_multiple_of(data) {
+                        self.reject(Reason::Batch, 1);
+                    } else {
+                        places.push((stages, data, self.pipelines_of(stages)));
+                    }
+                }
+                self.list_shapes(tensor, context, places);
+            }
+        }
+    }
+
+    /// The pipelines of so many stages, prepared once.
+    fn pipelines_of(&mut self, stages: u64) -> std::ops::Range<usize> {
+        let known = |pipeline: &Pipeline| pipeline.stages == stages;
+        if let Some(start) = self.pipelines.iter().position(known) {
+            let count = self.pipelines.iter().filter(|one| known(one)).count();
+            return start..start + count;
+        }
+        let start = self.pipelines.len();
+        let layers = self.task.architecture.layers;
+        let most = match self.space.schedule {
+            Schedule::OneForwardOneBackward if stages > 1 => {
+                (layers / stages).min(self.space.most_chunks).max(1)
+            }
+            _ => 1,
+        };
+        for chunks in 1..=most {
+            let even = last_chunk(layers, stages, chunks);
+            let splits = std::array::from_fn(|spared| {
+                let spared = spared as u64;
+                if spared > even || (spared > 0 && stages == 1) {
+                    return None;
+                }
+                let last = (spared > 0).then(|| even - spared);
+                Some(SplitRanks {
+                    last,
+                    stages: Stages::of(layers, stages, chunks, last),
+                    ranks: candidates(&self.task.architecture, stages, chunks, last),
+                })
+            });
+            self.pipelines.push(Pipeline {
+                stages,
+                chunks,
+                splits,
+            });
+        }
+        start..self.pipelines.len()
+    }
+
+    /// The shapes of one tensor and context degree: expert degrees, micro-batches, with and without sequence
+    /// parallelism.
+    fn list_shapes(
+        &mut self,
+        tensor: u64,
+        context: u64,
+        places: Vec<(u64, u64, std::ops::Range<usize>)>,
+    ) {
+        if places.is_empty() {
+            return;
+        }
+        let cut = self.cuts.len() as u32;
+        let least_data = places.iter().map(|place| place.1).min().unwrap_or(1);
+        let experts = self.task.architecture.experts.map_or(1, |experts| experts.count);
+        for expert in divisors(experts) {
+            let mut possible = 0;
+            for (_, data, _) in &places {
+                if (tensor * context * data).is_multiple_of(expert) {
+                    possible += 1;
+                } else {
+                    self.reject(Reason::Experts, 1);
+                }
+            }
+            if possible == 0 {
+                continue;
+            }
+            // Every rank's share of the batch divides the largest share.
+            for micro_batch in divisors_of_any(self.space.global_batch, &places, least_data) {
+                for sequence_parallel in [false, true] {
+                    if sequence_parallel && tensor == 1 {
+                        continue;
+                    }
+                    let shape = Shape {
+                        micro_batch,
+                        tensor,
+                        sequence_parallel,
+                        context,
+                        expert,
+                        expert_tensor: 1,
+                    };
+                    self.shapes.push((shape, cut));
+                }
+            }
+        }
+        self.cuts.push(Cut { places });
+    }
+
+    /// Counts on for at least `layouts` combinations, if so many are left, and not for many more.
+    pub fn step(&mut self, layouts: u64) -> Progress {
+        let until = self.counted.saturating_add(layouts);
+        while let Some(&(shape, cut)) = self.shapes.get(self.next) {
+            if self.counted >= until {
+                return Progress::Searching {
+                    done: self.next,
+                    of: self.shapes.len(),
+                };
+            }
+            self.next += 1;
+            self.count_shape(shape, cut as usize);
+        }
+        self.best.sort();
+        Progress::Done
+    }
+
+    /// Counts all that is left.
+    pub fn finish(&mut self) {
+        self.step(u64::MAX);
+    }
+
+    fn count_shape(&mut self, shape: Shape, cut: usize) {
+        let costs = self.task.costs(shape);
+        let layout = Layout {
+            tensor: shape.tensor,
+            sequence_parallel: shape.sequence_parallel,
+            context: shape.context,
+            expert: shape.expert,
+            expert_tensor: shape.expert_tensor,
+            ..Layout::ONE_GPU
+        };
+        let run = Run {
+            micro_batch: shape.micro_batch,
+            sequence: self.task.sequence,
+            ..self.space.run
+        };
+        let rank_shape = RankShape::new(&self.task.architecture, &layout, &run);
+        let Some(cut) = self.cuts.get(cut) else {
+            return;
+        };
+        let mut tally = Tally {
+            task: &self.task,
+            space: &self.space,
+            costs: &costs,
+            shape: &rank_shape,
+            counted: 0,
+            fitting: 0,
+            rejected: &mut self.rejected,
+            best: &mut self.best,
+            front: &mut self.front,
+            miss: &mut self.miss,
+        };
+        for (_, data, pipelines) in &cut.places {
+            let ranks = shape.tensor * shape.context * data;
+            let share = self.space.global_batch / data;
+            if !share.is_multiple_of(shape.micro_batch) || !ranks.is_multiple_of(shape.expert) {
+                continue;
+            }
+            let micro_batches = share / shape.micro_batch;
+            for pipeline in self.pipelines.get(pipelines.clone()).unwrap_or_default() {
+                tally.count(pipeline, *data, micro_batches);
+            }
+        }
+        self.counted += tally.counted;
+        self.fitting += tally.fitting;
+    }
+
+    /// Layouts that fit and those that do not: all whose step could be.
+    pub const fn counted(&self) -> u64 {
+        self.counted
+    }
+
+    /// Layouts that fit.
+    pub const fn fitting(&self) -> u64 {
+        self.fitting
+    }
+
+    /// Combinations that cannot be, by reason, in the order of [`Reason::ALL`].
+    pub fn rejected(&self) -> impl Iterator<Item = (Reason, u64)> + '_ {
+        Reason::ALL.into_iter().zip(self.rejected)
+    }
+
+    /// The layouts that fit, the fastest first, at most [`Search::KEPT`] of them; in no order before the search is done.
+    pub fn best(&self) -> &[Candidate] {
+        &self.best.kept
+    }
+
+    /// Layouts that fit and that no other beats both in time and in memory, the fastest first.
+    pub fn front(&self) -> &[Candidate] {
+        &self.front
+    }
+
+    /// Of layouts that do not fit, with every layer recomputed, the one that misses by least.
+    pub const fn nearest_miss(&self) -> Option<&Candidate> {
+        self.miss.as_ref()
+    }
+
+    /// The step of a layout that was found, by cause.
+    pub fn step_time(&self, candidate: &Candidate) -> StepTime {
+        let costs = self.task.costs(candidate.shape);
+        self.task.step_time(&costs, &candidate.place)
+    }
+
+    /// The task.
+    pub const fn task(&self) -> &Task {
+        &self.task
+    }
+
+    /// The space.
+    pub const fn space(&self) -> &Space {
+        &self.space
+    }
+}
+
+/// Points of the front that there is room for; a front of time against memory has a few dozen.
+const FRONT: usize = 1_024;
+
+/// The counting of one shape.
+struct Tally<'a> {
+    task: &'a Task,
+    space: &'a Space,
+    costs: &'a Costs,
+    shape: &'a RankShape,
+    counted: u64,
+    fitting: u64,
+    rejected: &'a mut [u64; Reason::ALL.len()],
+    best: &'a mut Ranking,
+    front: &'a mut Vec<Candidate>,
+    miss: &'a mut Option<Candidate>,
+}
+
+impl Tally<'_> {
+    fn count(&mut self, pipeline: &Pipeline, data: u64, micro_batches: u64) {
+        if pipeline.chunks > 1 && !micro_batches.is_multiple_of(pipeline.stages) {
+            self.reject(Reason::Interleaving);
+            return;
+        }
+        let (layer, head) = (self.costs.layer[0].total(), self.costs.head);
+        let slowest = |split: &&SplitRanks| split.stages.slowest(layer, 0.0, 0, head);
+        let mut split: Option<&SplitRanks> = None;
+        for one in pipeline.splits.iter().flatten() {
+            if split.is_none_or(|best| slowest(&one) < slowest(&best)) {
+                split = Some(one);
+            }
+        }
+        let Some(split) = split else { return };
+        let shape = &self.costs.shape;
+        let ranks = data * shape.context;
+        let expert_ranks =
+            (ranks * shape.tensor / (shape.expert * shape.expert_tensor)).max(1) as f64;
+        let mut held = Held {
+            stages: pipeline.stages,
+            chunks: pipeline.chunks,
+            schedule: self.space.schedule,
+            micro_batches,
+            dense: 0.0,
+            routed: 0.0,
+            dense_step: 0.0,
+            routed_step: 0.0,
+            layer_gathered: 0.0,
+            ends_gathered: 0.0,
+        };
+        for &sharding in self.space.shardings {
+            if data * shape.context == 1 && sharding != self.space.shardings[0] {
+                continue;
+            }
+            let shard_group = if sharding == Sharding::None { 1 } else { data };
+            held.states(
+                &self.space.states,
+                sharding,
+                ranks as f64,
+                expert_ranks,
+                f64::INFINITY,
+            );
+            let place = Place {
+                data,
+                pipeline: pipeline.stages,
+                chunks: pipeline.chunks,
+                schedule: self.space.schedule,
+                micro_batches,
+                sharding,
+                shard_group,
+                last: split.last,
+                recomputed: Recomputed::Nothing,
+                recomputed_layers: 0,
+            };
+            self.counted += 1;
+            self.weigh(place, split, &held);
+        }
+    }
+
+    /// Solves what is recomputed, then ranks.
+    fn weigh(&mut self, mut place: Place, split: &SplitRanks, held: &Held) {
+        let capacity = self.space.capacity;
+        let fullest = |recomputed, layers| {
+            split
+                .ranks
+                .iter()
+                .map(|rank| peak(self.shape, rank, held, recomputed, layers))
+                .fold(0.0, f64::max)
+        };
+        let mut layers = Some(0);
+        for rank in &split.ranks {
+            let least = least_recomputed(self.shape, rank, held, capacity);
+            layers = layers.zip(least).map(|(one, other)| one.max(other));
+        }
+        if layers != Some(0) && self.task.software.attention != AttentionForm::Fused {
+            let bytes = fullest(Recomputed::Attention, u64::MAX);
+            if bytes <= capacity {
+                place.recomputed = Recomputed::Attention;
+                place.recomputed_layers = u64::MAX;
+                let seconds = self.seconds(&place, split);
+                // Recomputing a few layers whole may cost less than every layer's scores.
+                let other = layers.map(|layers| Place {
+                    recomputed: Recomputed::Layer,
+                    recomputed_layers: layers,
+                    ..place
+                });
+                match other {
+                    Some(other) if self.seconds(&other, split) < seconds => place = other,
+                    _ => {
+                        self.keep(place, seconds, bytes);
+                        return;
+                    }
+                }
+            }
+        }
+        match layers {
+            Some(layers) => {
+                if layers > 0 {
+                    place.recomputed = Recomputed::Layer;
+                    place.recomputed_layers = layers;
+                }
+                let bytes = fullest(place.recomputed, layers);
+                let seconds = self.seconds(&place, split);
+                self.keep(place, seconds, bytes);
+            }
+            None => {
+                place.recomputed = Recomputed::Layer;
+                place.recomputed_layers = u64::MAX;
+                let bytes = fullest(Recomputed::Layer, u64::MAX);
+                self.reject(Reason::Memory);
+                if self.miss.is_none_or(|miss| bytes < miss.bytes) {
+                    *self.miss = Some(Candidate {
+                        shape: self.costs.shape,
+                        place,
+                        seconds: self.seconds(&place, split),
+                        bytes,
+                    });
+                }
+            }
+        }
+    }
+
+    fn seconds(&self, place: &Place, split: &SplitRanks) -> f64 {
+        self.task
+            .step_time_on(self.costs, place, &split.stages)
+            .total()
+    }
+
+    fn keep(&mut self, place: Place, seconds: f64, bytes: f64) {
+        self.fitting += 1;
+        let candidate = Candidate {
+            shape: self.costs.shape,
+            place,
+            seconds,
+            bytes,
+        };
+        self.best.offer(candidate);
+        offer_to_front(self.front, candidate);
+    }
+
+    fn reject(&mut self, reason: Reason) {
+        if let Some(count) = self.rejected.get_mut(reason as usize) {
+            *count += 1;
+        }
+    }
+}
+
+/// Puts a candidate on the front if none there is as fast and as small; takes off those that it beats. The front is
+/// sorted: slower is smaller.
+fn offer_to_front(front: &mut Vec<Candidate>, candidate: Candidate) {
+    let place = front.partition_point(|other| other.seconds < candidate.seconds);
+    let beaten = |other: &Candidate| other.bytes <= candidate.bytes;
+    if place > 0 && front.get(place - 1).is_some_and(beaten) {
+        return;
+    }
+    if front
+        .get(place)
+        .is_some_and(|other| other.seconds == candidate.seconds && beaten(other))
+    {
+        return;
+    }
+    let behind = front.get(place..).unwrap_or_default();
+    let covered = behind
+        .iter()
+        .take_while(|other| candidate.bytes <= other.bytes)
+        .count();
+    if covered > 0 {
+        front[place] = candidate;
+        front.drain(place + 1..place + covered);
+    } else if front.len() < FRONT {
+        front.insert(place, candidate);
+    }
+}
+
+/// The best so many candidates, the worst of them on top of a heap.
+struct Ranking {
+    kept: Vec<Candidate>,
+    room: usize,
+}
+
+impl Ranking {
+    fn new(room: usize) -> Self {
+        Self {
+            kept: Vec::with_capacity(room),
+            room,
+        }
+    }
+
+    fn offer(&mut self, candidate: Candidate) {
+        if self.kept.len() < self.room {
+            self.kept.push(candidate);
+            self.rise();
+        } else if candidate.before(&self.kept[0]) {
+            self.kept[0] = candidate;
+            self.sink();
+        }
+    }
+
+    fn rise(&mut self) {
+        let mut child = self.kept.len() - 1;
+        while child > 0 {
+            let parent = (child - 1) / 2;
+            if !self.kept[parent].before(&self.kept[child]) {
+                return;
+            }
+            self.kept.swap(parent, child);
+            child = parent;
+        }
+    }
+
+    fn sink(&mut self) {
+        let mut parent = 0;
+        loop {
+            let left = 2 * parent + 1;
+            let worse = |one: usize, other: usize| {
+                other < self.kept.len() && self.kept[one].before(&self.kept[other])
+            };
+            let mut worst = parent;
+            for child in [left, left + 1] {
+                if worse(worst, child) {
+                    worst = child;
+                }
+            }
+            if worst == parent {
+                return;
+            }
+            self.kept.swap(parent, worst);
+            parent = worst;
+        }
+    }
+
+    fn sort(&mut self) {
+        self.kept.sort_by(|one, other| {
+            if one.before(other) {
+                std::cmp::Ordering::Less
+            } else if other.before(one) {
+                std::cmp::Ordering::Greater
+            } else {
+                std::cmp::Ordering::Equal
+            }
+        });
+    }
+}
+
+/// The divisors of a count, ascending.
+fn divisors(count: u64) -> impl Iterator<Item = u64> {
+    let root = count.isqrt();
+    let small = (1..=root).filter(move |divisor| count.is_multiple_of(*divisor));
+    let large = (1..=root)
+        .rev()
+        .filter(move |divisor| count.is_multiple_of(*divisor) && divisor * divisor != count)
+        .map(move |divisor| count / divisor);
+    small.chain(large)
+}
+
+/// Micro-batches that divide some rank's share of the batch.
+fn divisors_of_any(
+    global_batch: u64,
+    places: &[(u64, u64, std::ops::Range<usize>)],
+    least_data: u64,
+) -> Vec<u64> {
+    let largest = global_batch / least_data;
+    (1..=largest)
+        .filter(|micro_batch| {
+            places
+                .iter()
+                .any(|(_, data, _)| (global_batch / data).is_multiple_of(*micro_batch))
+        })
+        .collect()
+}
