@@ -37,6 +37,21 @@ use crate::units::Bytes;
 use moments::{MOMENTS, Outline};
 use tensor::SEGMENTS;
 
+impl Moment {
+    /// The phase of the step in which it lies: `fwd`, `bwd` or `opt`.
+    pub const fn phase(self) -> &'static str {
+        match self {
+            Self::Forward | Self::Loss => "fwd",
+            Self::Head
+            | Self::LastBlock
+            | Self::InnerBlock
+            | Self::FirstBlock
+            | Self::Embedding => "bwd",
+            Self::Optimizer => "opt",
+        }
+    }
+}
+
 /// Bytes of each segment at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Held {
