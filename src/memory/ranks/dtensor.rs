@@ -155,7 +155,11 @@ impl<'a> Slice<'a> {
         let (level, gradients) = self.backward();
         let kept = if recomputed { self.stream() } else { saved };
         // Recomputed, a block's input stands beside all that it would have kept.
-        let again = if recomputed { saved + self.stream() } else { saved };
+        let again = if recomputed {
+            saved + self.stream()
+        } else {
+            saved
+        };
         BlockCost {
             saved: kept,
             forward: 0,
@@ -289,9 +293,7 @@ impl<'a> Slice<'a> {
             vocabulary.div_ceil(u128::from(self.plan.ranks)),
             self.hidden(),
         );
-        let halved = rounded(
-            2 * self.tokens * vocabulary.div_ceil(u128::from(self.plan.ranks)),
-        );
+        let halved = rounded(2 * self.tokens * vocabulary.div_ceil(u128::from(self.plan.ranks)));
         // The head's own backward pass: its gradient, and that of its input, gathered.
         let linear = saved - singles + halved + head + self.gathered();
         let recomputed = step.recomputation == Recomputation::Full;

@@ -4,11 +4,11 @@
 //! Read from torch/distributed/fsdp/_fully_shard (2.15): units are gathered into one flat buffer and copied out of it,
 //! the next one while this one runs backward; a reduction's input is kept until the next one's.
 
+use super::dtensor::{self, TensorParallel};
 use super::footprint::{Moment, Peak, StageFootprint};
 use super::shards::{Sharing, Unit, Units};
 use super::tensor::{Top, rounded};
 use crate::field::choice;
-use super::dtensor::{self, TensorParallel};
 use crate::memory::detailed::{BlockCost, Blocks, Ends, Step};
 use crate::model::parameters::Tensor;
 use crate::training::Precision;
@@ -381,7 +381,11 @@ impl<'a> Sharded<'a> {
             Wrap::TorchTitan => embedding.computed + self.gradient(&outer),
         };
         let (whole, beside, cut) = self.embedding;
-        let gradient = if whole > 0 { whole } else { vocabulary.computed };
+        let gradient = if whole > 0 {
+            whole
+        } else {
+            vocabulary.computed
+        };
         raise(
             blocks + head + before_root + gradient + beside.max(cut),
             0,
@@ -450,5 +454,4 @@ impl<'a> Sharded<'a> {
             );
         }
     }
-
 }
