@@ -129,18 +129,20 @@ fn holds_recorded(row: &Value) -> bool {
     text(&row["inputs"]["strategy"]) == "megatron" && row["peak_total"].is_u64()
 }
 
-/// Its peak.
-fn outcome_recorded(row: &Value) -> Outcome {
+/// Calls `see` with the run of a recorded row, and its stage.
+pub fn with_recorded<T>(row: &Value, see: impl FnOnce(&Megatron, u64) -> T) -> T {
     let inputs = &row["inputs"];
     let model = recorded_model(inputs);
     let (layout, run) = recorded(inputs);
     let megatron = Megatron::new(&model, &layout, &run, Split::default());
-    let stage = megatron.stage(count(&inputs["stage"]));
-    Outcome::Compared(Comparison::of_integers(
-        "peak, bytes",
-        stage.peak.0,
-        u128::from(count(&row["peak_total"])),
-    ))
+    see(&megatron, count(&inputs["stage"]))
+}
+
+/// Its peak.
+fn outcome_recorded(row: &Value) -> Outcome {
+    let peak = with_recorded(row, |megatron, stage| megatron.stage(stage).peak);
+    let theirs = u128::from(count(&row["peak_total"]));
+    Outcome::Compared(Comparison::of_integers("peak, bytes", peak.0, theirs))
 }
 
 /// A measured run's model, by its sizes: Llama's block, or latent attention and experts where the row has them.
@@ -254,20 +256,21 @@ fn holds_measured(row: &Value) -> bool {
         && row["measured"]["bytes"].is_number()
 }
 
-/// The peak of its worst stage: the row's is the largest over ranks.
-fn outcome_measured(row: &Value) -> Outcome {
+/// Calls `see` with the run of a measured row, and its worst stage: the row's figure is the largest over ranks.
+pub fn with_measured<T>(row: &Value, see: impl FnOnce(&Megatron, u64) -> T) -> T {
     let model = measured_model(&row["model"]);
     let (layout, run) = measured(row);
     let megatron = Megatron::new(&model, &layout, &run, Split::default());
-    let worst = (0..layout.pipeline)
-        .map(|rank| megatron.stage(rank))
-        .max_by_key(|stage| stage.peak);
-    let Some(stage) = worst else {
-        return Outcome::LeftOut("no stage");
-    };
+    let worst = (0..layout.pipeline).max_by_key(|rank| megatron.stage(*rank).peak);
+    see(&megatron, worst.unwrap_or(0))
+}
+
+/// The peak of its worst stage.
+fn outcome_measured(row: &Value) -> Outcome {
+    let peak = with_measured(row, |megatron, stage| megatron.stage(stage).peak);
     Outcome::Compared(Comparison::of_reals(
         "allocated peak of the worst stage, bytes",
-        stage.peak.0 as f64,
+        peak.0 as f64,
         row["measured"]["bytes"].as_f64().unwrap_or(f64::NAN),
     ))
 }

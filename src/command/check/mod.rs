@@ -4,9 +4,9 @@
 
 mod architectures;
 pub mod groundtruth;
-mod megatron;
+pub mod megatron;
 mod models;
-mod ranks;
+pub mod ranks;
 mod runs;
 mod throughput;
 pub mod time;

@@ -2,9 +2,10 @@
 
 use super::{Comparison, Outcome, Table, groundtruth};
 use petaday::memory::detailed::Step;
+use petaday::memory::ranks::StageFootprint;
 use petaday::memory::ranks::ddp::distributed_data_parallel;
+use petaday::memory::ranks::dtensor::TensorParallel;
 use petaday::memory::ranks::fsdp::{Element, Fsdp, Policy, Reshard, Sharded, Wrap};
-use petaday::model::Architecture;
 use petaday::training::Precision;
 use serde_json::Value;
 
@@ -64,53 +65,52 @@ fn fsdp(inputs: &Value) -> Option<Fsdp> {
 }
 
 fn outcome(row: &Value) -> Outcome {
-    let inputs = &row["inputs"];
     let Some(theirs) = row["peak_total"].as_u64() else {
         return Outcome::LeftOut("no recorded peak");
     };
-    let architecture = match groundtruth::architecture(inputs) {
-        Ok(architecture) => architecture,
-        Err(rule) => return Outcome::LeftOut(rule),
-    };
-    if text(&inputs["strategy"]) == "ddp" {
-        return ddp(inputs, &architecture, theirs);
-    }
-    if inputs["tp"].as_u64().unwrap_or(1) > 1 {
-        return Outcome::LeftOut("tensor parallel by DTensor is not counted yet");
-    }
-    let Some(run) = fsdp(inputs) else {
-        return Outcome::LeftOut("unknown dtypes or ranks");
-    };
-    let step = match groundtruth::step(inputs, &architecture) {
-        Ok(step) => Step {
-            precision: run.precision(),
-            accumulation: 1,
-            ..step
-        },
-        Err(rule) => return Outcome::LeftOut(rule),
-    };
-    let footprint = Sharded::new(&step, run).footprint();
-    Outcome::Compared(Comparison::of_integers(
-        "peak, bytes",
-        footprint.peak.0,
-        theirs.into(),
-    ))
-}
-
-/// Copies of everything, with buckets. `policy` is the weights' dtype, `amp` autocast over FP32 weights.
-fn ddp(inputs: &Value, architecture: &Architecture, theirs: u64) -> Outcome {
-    let precision = match (text(&inputs["policy"]), inputs["amp"] == true) {
-        ("fp32", true) => Precision::Mixed,
-        ("fp32", false) => Precision::Fp32,
-        _ => Precision::SixteenBit,
-    };
-    match groundtruth::step(inputs, architecture) {
-        Ok(step) => {
-            let step = Step { precision, ..step };
-            let bucket_view = inputs["bucket_view"] == true;
-            let ours = distributed_data_parallel(&step, bucket_view).peak.0;
-            Outcome::Compared(Comparison::of_integers("peak, bytes", ours, theirs.into()))
+    match footprint(row) {
+        Ok(ours) => {
+            let peak = ours.peak.0;
+            Outcome::Compared(Comparison::of_integers("peak, bytes", peak, theirs.into()))
         }
         Err(rule) => Outcome::LeftOut(rule),
     }
+}
+
+/// What a rank of a recorded step holds.
+///
+/// # Errors
+/// The rule by which the row is left out.
+pub fn footprint(row: &Value) -> Result<StageFootprint, &'static str> {
+    let inputs = &row["inputs"];
+    let architecture = groundtruth::architecture(inputs)?;
+    let step = groundtruth::step(inputs, &architecture)?;
+    if text(&inputs["strategy"]) == "ddp" {
+        // `policy` is the weights' dtype, `amp` autocast over FP32 weights.
+        let precision = match (text(&inputs["policy"]), inputs["amp"] == true) {
+            ("fp32", true) => Precision::Mixed,
+            ("fp32", false) => Precision::Fp32,
+            _ => Precision::SixteenBit,
+        };
+        let step = Step { precision, ..step };
+        return Ok(distributed_data_parallel(
+            &step,
+            inputs["bucket_view"] == true,
+        ));
+    }
+    let run = fsdp(inputs).ok_or("unknown dtypes or ranks")?;
+    let step = Step {
+        precision: run.precision(),
+        accumulation: 1,
+        ..step
+    };
+    let tensor = inputs["tp"].as_u64().unwrap_or(1);
+    if tensor == 1 {
+        return Ok(Sharded::new(&step, run).footprint());
+    }
+    let plan = TensorParallel {
+        ranks: tensor,
+        loss_parallel: inputs["loss_parallel"] == true,
+    };
+    Ok(Sharded::divided(&step, run, plan).footprint())
 }

@@ -27,7 +27,7 @@ mod suggestions;
 mod tally;
 mod tensor;
 
-pub(super) use blocks::{Blocks, optimizer as optimizer_of};
+pub(super) use blocks::{BlockCost, Blocks, Ends, optimizer as optimizer_of};
 
 pub use adapters::{AdapterDtype, Adapters, Base, Targets};
 pub use conventions::{Convention, conventions};

@@ -4,11 +4,12 @@
 //! Read from torch/distributed/fsdp/_fully_shard (2.15): units are gathered into one flat buffer and copied out of it,
 //! the next one while this one runs backward; a reduction's input is kept until the next one's.
 
+use super::dtensor::{self, TensorParallel};
 use super::footprint::{Moment, Peak, StageFootprint};
 use super::shards::{Sharing, Unit, Units};
 use super::tensor::{Top, rounded};
 use crate::field::choice;
-use crate::memory::detailed::{Blocks, Step};
+use crate::memory::detailed::{BlockCost, Blocks, Ends, Step};
 use crate::model::parameters::Tensor;
 use crate::training::Precision;
 use crate::units::Bytes;
@@ -108,6 +109,14 @@ impl Fsdp {
         }
     }
 
+    fn sharing(&self) -> Sharing {
+        Sharing {
+            ranks: self.ranks,
+            stored: self.policy.stored.bytes(),
+            computed: self.policy.computed.bytes(),
+        }
+    }
+
     /// The step that one GPU takes, in the dtype that is computed in.
     pub const fn precision(&self) -> Precision {
         match self.policy.computed {
@@ -117,27 +126,69 @@ impl Fsdp {
     }
 }
 
+/// What the blocks of a step come to on a rank.
+enum Costs<'a> {
+    /// As on one GPU.
+    Whole(Blocks<'a>),
+    /// Divided over tensor-parallel ranks, all alike.
+    Divided(BlockCost),
+}
+
 /// A sharded run, summed up: [`Sharded::footprint`] is then a walk over the blocks.
 pub struct Sharded<'a> {
-    pub(super) step: &'a Step<'a>,
-    pub(super) run: Fsdp,
-    pub(super) units: Units,
-    pub(super) blocks: Blocks<'a>,
+    step: &'a Step<'a>,
+    run: Fsdp,
+    units: Units,
+    costs: Costs<'a>,
+    ends: Ends,
+    /// The embedding's gradient, what its backward pass holds beside it, and what is cut out of it to be reduced.
+    embedding: (u128, u128, u128),
+    /// Whether the loss is part of the root's forward pass: the last block is then gathered before the loss's backward
+    /// pass.
+    loss_in_root: bool,
 }
 
 impl<'a> Sharded<'a> {
     /// Of a step as one rank takes it, in [`Fsdp::precision`].
     pub fn new(step: &'a Step<'a>, run: Fsdp) -> Self {
-        let sharing = Sharing {
-            ranks: run.ranks,
-            stored: run.policy.stored.bytes(),
-            computed: run.policy.computed.bytes(),
-        };
+        let sharing = run.sharing();
+        let blocks = Blocks::of(step);
         Self {
             step,
             run,
             units: Units::new(step, sharing, &|tensor: &Tensor| tensor.shape),
-            blocks: Blocks::of(step),
+            ends: blocks.ends,
+            embedding: (0, blocks.ends.stream, 0),
+            costs: Costs::Whole(blocks),
+            loss_in_root: run.wrap == Wrap::Blocks,
+        }
+    }
+
+    /// The same, each rank's tensors divided over tensor-parallel ranks first.
+    pub fn divided(step: &'a Step<'a>, run: Fsdp, plan: TensorParallel) -> Self {
+        let sharing = run.sharing();
+        Self {
+            step,
+            run,
+            units: Units::new(step, sharing, &|tensor: &Tensor| plan.cut(tensor)),
+            costs: Costs::Divided(dtensor::block(step, plan)),
+            ends: dtensor::ends(step, plan),
+            embedding: dtensor::embedding_gradient(step, plan),
+            loss_in_root: false,
+        }
+    }
+
+    fn block(&self, layer: u64) -> BlockCost {
+        match &self.costs {
+            Costs::Whole(blocks) => blocks.block(layer),
+            Costs::Divided(block) => *block,
+        }
+    }
+
+    fn uniform(&self) -> bool {
+        match &self.costs {
+            Costs::Whole(blocks) => blocks.uniform(),
+            Costs::Divided(_) => true,
         }
     }
 
@@ -194,7 +245,7 @@ impl<'a> Sharded<'a> {
     /// The footprint of a rank.
     pub fn footprint(&self) -> StageFootprint {
         let all = self.units.all(self.step.architecture);
-        let ends = self.blocks.ends;
+        let ends = self.ends;
         let accumulated = self.accumulated(&all);
         let held = all.shard + all.optimizer + ends.inputs + accumulated;
         let mut peak = Peak {
@@ -245,11 +296,11 @@ impl<'a> Sharded<'a> {
     }
 
     fn kept(&self) -> u128 {
-        self.sum_of_blocks(self.layers(), &|layer| self.blocks.block(layer).saved)
+        self.sum_of_blocks(self.layers(), &|layer| self.block(layer).saved)
     }
 
     fn sum_of_blocks(&self, layers: u64, of: &dyn Fn(u64) -> u128) -> u128 {
-        if self.blocks.uniform() {
+        if self.uniform() {
             return u128::from(layers) * if layers > 0 { of(0) } else { 0 };
         }
         (0..layers).map(of).sum()
@@ -268,7 +319,7 @@ impl<'a> Sharded<'a> {
 
     /// Loss, head, embedding, and the last reduction.
     fn ends_moments(&self, kept: u128, raise: &mut dyn FnMut(u128, u128, Moment)) {
-        let ends = self.blocks.ends;
+        let ends = self.ends;
         let Some(last) = self.layers().checked_sub(1) else {
             return;
         };
@@ -283,9 +334,9 @@ impl<'a> Sharded<'a> {
         // The last block is gathered when the outer unit's backward pass begins: with the root before the loss's, in
         // torchtitan's wrapping after it, with the head's.
         let at_head = ends.head_peak > ends.head_saved + self.gradients_of_loss();
-        let backward = match (self.run.reshard, self.run.wrap) {
-            (Reshard::Never, _) => 0,
-            (_, Wrap::TorchTitan) if !at_head => 0,
+        let backward = match self.run.reshard {
+            Reshard::Never => 0,
+            _ if !self.loss_in_root && !at_head => 0,
             _ => of_last,
         };
         raise(
@@ -329,8 +380,14 @@ impl<'a> Sharded<'a> {
             Wrap::Blocks => outer.computed + ends.head_gradients,
             Wrap::TorchTitan => embedding.computed + self.gradient(&outer),
         };
+        let (whole, beside, cut) = self.embedding;
+        let gradient = if whole > 0 {
+            whole
+        } else {
+            vocabulary.computed
+        };
         raise(
-            blocks + head + before_root + vocabulary.computed + ends.stream,
+            blocks + head + before_root + gradient + beside.max(cut),
             0,
             Moment::Embedding,
         );
@@ -366,14 +423,14 @@ impl<'a> Sharded<'a> {
 
     /// Each block's backward pass; of blocks alike the last, the one before it, and the first.
     fn block_moments(&self, raise: &mut dyn FnMut(u128, u128, Moment)) {
-        let ends = self.blocks.ends;
+        let ends = self.ends;
         let layers = self.layers();
         let [embedding, outer] = self.outer_units();
-        let candidates = |layer: u64| !self.blocks.uniform() || layer + 2 >= layers || layer <= 1;
+        let candidates = |layer: u64| !self.uniform() || layer + 2 >= layers || layer <= 1;
         for layer in (0..layers).rev().filter(|layer| candidates(*layer)) {
-            let block = self.blocks.block(layer);
+            let block = self.block(layer);
             let unit = self.unit(layer);
-            let below = self.sum_of_blocks(layer, &|layer| self.blocks.block(layer).saved);
+            let below = self.sum_of_blocks(layer, &|layer| self.block(layer).saved);
             let (root, first_reduction) = match self.run.wrap {
                 Wrap::Blocks => (outer.computed + ends.head_gradients, 0),
                 Wrap::TorchTitan => (self.gradient(&outer), self.reduced(&outer)),

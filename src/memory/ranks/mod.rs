@@ -1,6 +1,7 @@
 //! What each rank of many holds: memory under every parallel layout.
 
 pub mod ddp;
+pub mod dtensor;
 pub mod footprint;
 pub mod fsdp;
 pub mod megatron;
