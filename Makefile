@@ -5,13 +5,14 @@ trunk = unset NO_COLOR; PATH="$$(tools/setup.sh path):$$PATH" trunk
 # A first view may weigh this many bytes after brotli, in this many requests.
 size_limits = --limit 130000 --requests 5
 
-.PHONY: help setup serve build site single test fmt clippy cargo-test native size size-check browser-test bench lighthouse clean
+.PHONY: help setup serve build site single test fmt clippy cargo-test native accuracy size size-check browser-test bench lighthouse clean
 .NOTPARALLEL:
 
 help:
 	@echo "make serve       the page on http://127.0.0.1:8080, rebuilt at every change"
 	@echo "make build       the site in dist/, and dist/petaday.html, the same in a single file"
 	@echo "make native      the command, target/release/petaday"
+	@echo "make accuracy    holds petaday to published tables, row by row"
 	@echo "make test        formatting, lints, all tests, the weight; what CI runs"
 	@echo "make size        builds, and weighs what a first view transfers"
 	@echo "make bench       builds, and times 200 drags of a slider in a headless browser"
@@ -62,6 +63,12 @@ cargo-test:
 native: setup
 	@echo "==> Building the command, target/release/petaday"
 	@cargo build --locked --release --features command --bin petaday
+
+# The same tables and limits are a test, tests/accuracy.rs.
+accuracy:
+	@echo "==> Holding petaday to published tables"
+	@cargo run --locked --quiet --features command --bin petaday -- check \
+		$(addprefix tests/reference/,models.json runs.json runs_throughput.json)
 
 size: build size-check
 size-check:

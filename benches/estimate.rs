@@ -1,6 +1,6 @@
 //! How long the totals take without explanations: parameters and FLOP of a dense model and of a mixture of experts.
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::Criterion;
 use petaday::compute::convention::Convention;
 use petaday::compute::flop::{Counting, forward};
 use petaday::model::{Architecture, Family};
@@ -48,5 +48,8 @@ fn totals(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, totals);
-criterion_main!(benches);
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    totals(&mut criterion);
+    criterion.final_summary();
+}

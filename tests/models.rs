@@ -205,7 +205,9 @@ fn value(expression: &Expression) -> u128 {
         Expression::Symbol(_, value) => *value as u128,
         Expression::Sum(left, right) => value(left) + value(right),
         Expression::Product(left, right) => value(left) * value(right),
+        Expression::Difference(left, right) => value(left) - value(right),
         Expression::Quotient(left, right) => value(left) / value(right),
+        Expression::Power(..) => unreachable!("counts have no powers"),
     }
 }
 

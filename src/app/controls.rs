@@ -91,7 +91,7 @@ pub(super) fn NumberRow(page: Page, field: Field) -> impl IntoView {
 fn options(field: Field) -> Vec<(&'static str, &'static str)> {
     match field.kind() {
         Kind::Choice(options) => options,
-        Kind::Number(_) => Vec::new(),
+        Kind::Number(_) | Kind::Layers => Vec::new(),
     }
 }
 

@@ -4,6 +4,7 @@ pub mod convention;
 mod converter;
 pub mod cost;
 pub mod flop;
+pub mod published_runs;
 pub mod scaling_law;
 pub mod solve;
 

@@ -4,6 +4,7 @@ mod architecture;
 mod catalogue;
 mod family;
 mod field;
+pub mod huggingface;
 mod implementation;
 mod parameter_list;
 pub mod parameters;

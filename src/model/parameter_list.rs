@@ -93,7 +93,7 @@ impl Architecture {
             .filter_map(|group| {
                 let count = |counted| {
                     Some(Count {
-                        parameters: self.sum(counted, |tensor| tensor.group == group),
+                        parameters: self.sums(counted).groups[group as usize],
                         formula: self.formula(counted, group)?,
                     })
                 };

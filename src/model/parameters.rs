@@ -8,8 +8,8 @@
 //! architecture alone.
 
 use super::implementation::Piece;
-use super::{Architecture, Latent, NormPlaces, QkNorm, RouterBias, symbols};
-use crate::formula::Number;
+use super::{Architecture, Experts, Latent, NormPlaces, QkNorm, RouterBias, symbols};
+use crate::formula::{Number, Symbol};
 
 /// A weight tensor, as the implementation registers it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -135,6 +135,15 @@ pub(super) enum Section {
     After,
 }
 
+/// Parameters of a model.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sums {
+    /// By group, in the order of [`Group::ALL`].
+    pub groups: [u64; Group::ALL.len()],
+    /// Of [`Role::Matrix`].
+    pub matrices: u64,
+}
+
 /// Parameters, each count exact: no valid architecture has more than 2e18, and 64 bits hold 1.8e19.
 impl Architecture {
     /// What kind of block a layer is, counted from 0.
@@ -158,29 +167,29 @@ impl Architecture {
     }
 
     /// Calls `see` with each tensor of a block of this kind, in the order of registration.
-    pub fn visit_tensors_of_block(&self, kind: BlockKind, see: &mut dyn FnMut(&Tensor)) {
+    pub fn visit_tensors_of_block(&self, kind: BlockKind, see: &mut impl FnMut(&Tensor)) {
         self.walk(Counted::All, Section::Block(kind), see);
     }
 
     /// Calls `see` with each tensor of the model and the number of layers that have one of it, 1 outside the blocks:
     /// in the order of registration, the blocks of one kind as one.
-    pub fn visit_tensors(&self, see: &mut dyn FnMut(&Tensor, u64)) {
+    pub fn visit_tensors(&self, see: &mut impl FnMut(&Tensor, u64)) {
         self.visit(Counted::All, see);
     }
 
     /// As [`Architecture::visit_tensors`], but with the k routed experts that work on one token in place of all E.
-    pub fn visit_active_tensors(&self, see: &mut dyn FnMut(&Tensor, u64)) {
+    pub fn visit_active_tensors(&self, see: &mut impl FnMut(&Tensor, u64)) {
         self.visit(Counted::Active, see);
     }
 
     /// Trained parameters, every tensor once: a tied head counts as the embedding.
     pub fn parameters(&self) -> u64 {
-        self.sum(Counted::All, |_| true)
+        self.sums(Counted::All).groups.iter().sum()
     }
 
     /// Parameters that work on one token: k of E routed experts, everything else whole, the embedding too.
     pub fn active_parameters(&self) -> u64 {
-        self.sum(Counted::Active, |_| true)
+        self.sums(Counted::Active).groups.iter().sum()
     }
 
     /// Parameters of the matrix products that one token goes through: active experts, the head also where it is tied;
@@ -191,7 +200,7 @@ impl Architecture {
         } else {
             0
         };
-        self.sum(Counted::Active, |tensor| tensor.role == Role::Matrix) + tied_head
+        self.sums(Counted::Active).matrices + tied_head
     }
 
     /// Elements of the routers' correction biases that are kept as buffers, which some published totals count as
@@ -205,25 +214,30 @@ impl Architecture {
         }
     }
 
-    pub(super) fn sum(&self, counted: Counted, counts: impl Fn(&Tensor) -> bool) -> u64 {
-        let mut sum = 0;
+    /// Every sum that is asked for, in one pass: the only place that the totals instantiate the visitor.
+    pub(super) fn sums(&self, counted: Counted) -> Sums {
+        let mut sums = Sums::default();
         self.visit(counted, &mut |tensor: &Tensor, layers| {
-            if counts(tensor) {
-                sum += layers * tensor.shape.elements();
+            let elements = layers * tensor.shape.elements();
+            sums.groups[tensor.group as usize] += elements;
+            if tensor.role == Role::Matrix {
+                sums.matrices += elements;
             }
         });
-        sum
+        sums
     }
 
-    fn visit(&self, counted: Counted, see: &mut dyn FnMut(&Tensor, u64)) {
-        self.walk(counted, Section::Before, &mut |tensor| see(tensor, 1));
+    fn visit(&self, counted: Counted, see: &mut impl FnMut(&Tensor, u64)) {
+        let mut visitor = Visitor::of(self, counted, see);
+        visitor.section(Section::Before);
         for (kind, layers) in self.block_kinds() {
             if layers > 0 {
-                let section = Section::Block(kind);
-                self.walk(counted, section, &mut |tensor| see(tensor, layers));
+                visitor.layers = layers;
+                visitor.section(Section::Block(kind));
             }
         }
-        self.walk(counted, Section::After, &mut |tensor| see(tensor, 1));
+        visitor.layers = 1;
+        visitor.section(Section::After);
     }
 
     /// Calls `see` with each tensor of a section, its shape as numbers or as formulas.
@@ -231,21 +245,9 @@ impl Architecture {
         &self,
         counted: Counted,
         section: Section,
-        see: &mut dyn FnMut(&Tensor<N>),
+        see: &mut impl FnMut(&Tensor<N>),
     ) {
-        let mut visitor = Visitor {
-            architecture: self,
-            x: Symbols::of(self),
-            counted,
-            part: Part::Embedding,
-            group: Group::Embedding,
-            see,
-        };
-        match section {
-            Section::Before => visitor.before(),
-            Section::Block(kind) => visitor.block(kind),
-            Section::After => visitor.after(),
-        }
+        Visitor::of(self, counted, &mut |tensor, _| see(tensor)).section(section);
     }
 }
 
@@ -276,30 +278,53 @@ impl<N: Number> Symbols<N> {
     }
 }
 
-fn letter<N: Number>(symbol: &'static crate::formula::Symbol, value: u64) -> N {
+fn letter<N: Number>(symbol: &'static Symbol, value: u64) -> N {
     N::symbol(symbol, value as f64)
 }
 
 /// Walks an architecture's tensors.
-struct Visitor<'a, N> {
+struct Visitor<'a, N, S> {
     architecture: &'a Architecture,
     x: Symbols<N>,
     counted: Counted,
     /// Where the tensors seen next stand, and what they count under.
     part: Part,
     group: Group,
-    see: &'a mut dyn FnMut(&Tensor<N>),
+    /// How many layers have them.
+    layers: u64,
+    see: &'a mut S,
 }
 
-impl<N: Number> Visitor<'_, N> {
+impl<'a, N: Number, S: FnMut(&Tensor<N>, u64)> Visitor<'a, N, S> {
+    fn of(architecture: &'a Architecture, counted: Counted, see: &'a mut S) -> Self {
+        Self {
+            architecture,
+            x: Symbols::of(architecture),
+            counted,
+            part: Part::Embedding,
+            group: Group::Embedding,
+            layers: 1,
+            see,
+        }
+    }
+
+    fn section(&mut self, section: Section) {
+        match section {
+            Section::Before => self.before(),
+            Section::Block(kind) => self.block(kind),
+            Section::After => self.after(),
+        }
+    }
+
     fn tensor(&mut self, name: &'static str, role: Role, shape: Shape<N>) {
-        (self.see)(&Tensor {
+        let tensor = Tensor {
             part: self.part,
             group: self.group,
             name,
             role,
             shape,
-        });
+        };
+        (self.see)(&tensor, self.layers);
     }
 
     fn vector(&mut self, name: &'static str, size: N) {
@@ -317,7 +342,7 @@ impl<N: Number> Visitor<'_, N> {
     /// A norm of the hidden size.
     fn norm(&mut self, name: &'static str) {
         self.group = Group::Norms;
-        let norms = self.architecture.norms;
+        let norms = &self.architecture.norms;
         if norms.weight {
             self.vector(name, self.x.h.clone());
         }
@@ -378,8 +403,10 @@ impl<N: Number> Visitor<'_, N> {
                         None => self.attention(),
                     }
                 }
-                Piece::FeedForward if kind == BlockKind::Experts => self.experts(),
-                Piece::FeedForward => self.feed_forward(),
+                Piece::FeedForward => match &self.architecture.experts {
+                    Some(experts) if kind == BlockKind::Experts => self.experts(experts),
+                    _ => self.feed_forward(),
+                },
             }
         }
     }
@@ -398,7 +425,7 @@ impl<N: Number> Visitor<'_, N> {
     }
 
     fn attention(&mut self) {
-        let (family, attention) = (self.architecture.family, self.architecture.attention);
+        let (family, attention) = (self.architecture.family, &self.architecture.attention);
         let h = self.x.h.clone();
         let queries = self.x.a.clone() * self.x.d.clone();
         let keys = self.x.g.clone() * self.x.d.clone();
@@ -456,7 +483,7 @@ impl<N: Number> Visitor<'_, N> {
     /// Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434, §2.1): queries, keys and values through
     /// compressions, each with a norm inside.
     fn latent_attention(&mut self, latent: &Latent) {
-        let attention = self.architecture.attention;
+        let attention = &self.architecture.attention;
         let (h, a) = (self.x.h.clone(), self.x.a.clone());
         let nope: N = letter(&symbols::D_NOPE, latent.nope_dim);
         let rope: N = letter(&symbols::D_ROPE, latent.rope_dim);
@@ -481,7 +508,7 @@ impl<N: Number> Visitor<'_, N> {
 
     fn feed_forward(&mut self) {
         self.group = Group::FeedForward;
-        let network = self.architecture.feed_forward;
+        let network = &self.architecture.feed_forward;
         let h = self.x.h.clone();
         let f: N = letter(&symbols::F, network.size);
         if !network.gated {
@@ -499,17 +526,14 @@ impl<N: Number> Visitor<'_, N> {
         self.linear("down", h, f, network.bias);
     }
 
-    fn experts(&mut self) {
-        let Some(experts) = self.architecture.experts else {
-            return;
-        };
+    fn experts(&mut self, experts: &Experts) {
         let router_first = self.architecture.family.router_first();
         if router_first {
-            self.router();
+            self.router(experts);
         }
-        self.routed_experts();
+        self.routed_experts(experts);
         if !router_first {
-            self.router();
+            self.router(experts);
         }
         self.group = Group::Experts;
         if experts.shared_size > 0 {
@@ -526,50 +550,44 @@ impl<N: Number> Visitor<'_, N> {
         }
     }
 
-    fn router(&mut self) {
-        let Some(experts) = self.architecture.experts else {
-            return;
-        };
+    fn router(&mut self, experts: &Experts) {
         self.group = Group::Router;
         let bias = experts.router_bias == RouterBias::Parameter;
         let count = letter(&symbols::E, experts.count);
         self.linear("router", count, self.x.h.clone(), bias);
     }
 
-    fn routed_experts(&mut self) {
-        let Some(experts) = self.architecture.experts else {
-            return;
-        };
+    fn routed_experts(&mut self, experts: &Experts) {
         self.group = Group::Experts;
         let h = self.x.h.clone();
         let f: N = letter(&symbols::F_EXPERT, experts.size);
-        let bias = experts.expert_bias;
-        if !self.architecture.feed_forward.gated {
-            self.stack("experts.up", f.clone(), h.clone(), bias);
-        } else if self.architecture.family.fused_experts() {
-            let both = N::constant(2) * f.clone();
-            self.stack("experts.gate_up", both, h.clone(), bias);
-        } else {
-            self.stack("experts.gate", f.clone(), h.clone(), bias);
-            self.stack("experts.up", f.clone(), h.clone(), bias);
-        }
-        self.stack("experts.down", h, f, bias);
-    }
-
-    /// A projection of every routed expert, all in one tensor.
-    fn stack(&mut self, name: &'static str, outputs: N, inputs: N, bias: bool) {
-        let Some(experts) = self.architecture.experts else {
-            return;
-        };
         let count: N = match self.counted {
             Counted::All => letter(&symbols::E, experts.count),
             Counted::Active => letter(&symbols::K, experts.active),
         };
-        let matrices = Shape::Three(count.clone(), outputs.clone(), inputs);
-        self.tensor(name, Role::Matrix, matrices);
-        if bias {
-            self.tensor(name, Role::Bias, Shape::Two(count, outputs));
+        let bias = experts.expert_bias;
+        let (gated, fused) = (
+            self.architecture.feed_forward.gated,
+            self.architecture.family.fused_experts(),
+        );
+        // A projection of every expert, all in one tensor.
+        let mut stack = |name, outputs: N, inputs| {
+            let matrices = Shape::Three(count.clone(), outputs.clone(), inputs);
+            self.tensor(name, Role::Matrix, matrices);
+            if bias {
+                let biases = Shape::Two(count.clone(), outputs);
+                self.tensor(name, Role::Bias, biases);
+            }
+        };
+        match (gated, fused) {
+            (true, true) => stack("experts.gate_up", N::constant(2) * f.clone(), h.clone()),
+            (true, false) => {
+                stack("experts.gate", f.clone(), h.clone());
+                stack("experts.up", f.clone(), h.clone());
+            }
+            (false, _) => stack("experts.up", f.clone(), h.clone()),
         }
+        stack("experts.down", h, f);
     }
 }
 

@@ -1,10 +1,11 @@
 //! Rows of ranks_megatron.jsonl (recorded Megatron-core steps) and megatron_measured.jsonl (runs on GPUs).
 
-use super::{Comparison, Outcome};
+use super::{Comparison, Outcome, Table};
 use petaday::field::LayerSet;
 use petaday::layout::{Layout, Sharding};
 use petaday::memory::ranks::megatron::{
-    Adam, ContextExchange, CoreAttention, CrossEntropy, Kernels, MainGradients, Megatron, Recompute, Run,
+    Adam, ContextExchange, CoreAttention, CrossEntropy, Kernels, MainGradients, Megatron,
+    Recompute, Run,
 };
 use petaday::memory::ranks::pipeline::Split;
 use petaday::model::{Architecture, Experts, Family, FeedForward, Latent, NormKind};
@@ -111,13 +112,25 @@ fn recorded(inputs: &Value) -> (Layout, Run) {
     (layout, run)
 }
 
+/// ranks_megatron.jsonl: recorded steps of Megatron-core.
+pub const RECORDED: Table = Table {
+    holds: holds_recorded,
+    outcome: outcome_recorded,
+};
+
+/// megatron_measured.jsonl: Megatron-LM on GPUs.
+pub const MEASURED: Table = Table {
+    holds: holds_measured,
+    outcome: outcome_measured,
+};
+
 /// Whether a row is a recorded Megatron-core step.
-pub fn holds_recorded(row: &Value) -> bool {
+fn holds_recorded(row: &Value) -> bool {
     text(&row["inputs"]["strategy"]) == "megatron" && row["peak_total"].is_u64()
 }
 
 /// Its peak.
-pub fn outcome_recorded(row: &Value) -> Outcome {
+fn outcome_recorded(row: &Value) -> Outcome {
     let inputs = &row["inputs"];
     let model = recorded_model(inputs);
     let (layout, run) = recorded(inputs);
@@ -247,7 +260,7 @@ fn measured(row: &Value) -> (Layout, Run) {
 }
 
 /// Whether a row is a measured Megatron-LM run with its layout.
-pub fn holds_measured(row: &Value) -> bool {
+fn holds_measured(row: &Value) -> bool {
     text(&row["stack"]) == "megatron"
         && row["world"]["sharding"].is_string()
         && row["model"]["hidden"].is_u64()
@@ -255,7 +268,7 @@ pub fn holds_measured(row: &Value) -> bool {
 }
 
 /// The peak of its worst stage: the row's is the largest over ranks.
-pub fn outcome_measured(row: &Value) -> Outcome {
+fn outcome_measured(row: &Value) -> Outcome {
     let model = measured_model(&row["model"]);
     let (layout, run) = measured(row);
     let megatron = Megatron::new(&model, &layout, &run, Split::default());

@@ -2,9 +2,14 @@
 //!
 //! A table tells its kind by its rows' fields. A row is left out only by a stated rule on its fields, never by its id.
 
+mod architectures;
+pub mod groundtruth;
 mod megatron;
 mod models;
-pub mod time;
+mod ranks;
+mod runs;
+mod throughput;
+mod time;
 
 use serde_json::{Value, json};
 use std::fmt;
@@ -29,6 +34,8 @@ pub struct Comparison {
     pub theirs: f64,
     /// Whether both are the same integer.
     pub exact: bool,
+    /// Why they differ, where a rule on the row's fields tells.
+    pub reason: Option<&'static str>,
 }
 
 impl Comparison {
@@ -39,6 +46,7 @@ impl Comparison {
             ours: ours as f64,
             theirs: theirs as f64,
             exact: ours == theirs,
+            reason: None,
         }
     }
 
@@ -50,6 +58,15 @@ impl Comparison {
             ours,
             theirs,
             exact: false,
+            reason: None,
+        }
+    }
+
+    /// The same, with why ours is not theirs.
+    pub fn because(self, reason: &'static str) -> Self {
+        Self {
+            reason: Some(reason),
+            ..self
         }
     }
 
@@ -66,7 +83,11 @@ impl fmt::Display for Outcome {
             Self::Compared(compared) => {
                 let (what, ours, theirs) = (compared.what, compared.ours, compared.theirs);
                 let percent = 100.0 * compared.error();
-                write!(f, "{what}: ours {ours}, theirs {theirs}, {percent:+.4}%")
+                write!(f, "{what}: ours {ours}, theirs {theirs}, {percent:+.4}%")?;
+                match compared.reason {
+                    Some(reason) => write!(f, " ({reason})"),
+                    None => Ok(()),
+                }
             }
         }
     }
@@ -83,15 +104,13 @@ pub struct Table {
 /// Every kind of table; the first that holds a row takes it.
 const TABLES: &[Table] = &[
     models::TABLE,
+    megatron::RECORDED,
+    megatron::MEASURED,
+    ranks::TABLE,
+    groundtruth::TABLE,
+    throughput::TABLE,
+    runs::TABLE,
     time::TABLE,
-    Table {
-        holds: megatron::holds_recorded,
-        outcome: megatron::outcome_recorded,
-    },
-    Table {
-        holds: megatron::holds_measured,
-        outcome: megatron::outcome_measured,
-    },
 ];
 
 /// What comes of a row of any table.
@@ -161,4 +180,11 @@ pub fn summary(file: &str, rows: &[Value], outcomes: &[Outcome]) -> Value {
 fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
     let rank = (sorted.len() as f64 * share).ceil() as usize;
     sorted.get(rank.max(1) - 1).copied()
+}
+
+/// A number above zero; what is missing, null, or anything else is none.
+fn positive(fields: &Value, key: &str) -> Option<f64> {
+    fields[key]
+        .as_f64()
+        .filter(|value| *value > 0.0 && value.is_finite())
 }

@@ -1,5 +1,6 @@
 //! What one GPU of a pipeline stage holds.
 
+use super::tensor::{Dtype, Tensor, Top};
 use crate::units::Bytes;
 
 /// A moment of a training step at which memory can be at its largest.
@@ -7,9 +8,9 @@ use crate::units::Bytes;
 pub enum Moment {
     /// Head and loss, the end of the forward pass and the start of the backward.
     Head,
-    /// The backward pass of a layer.
+    /// The forward or backward pass of a layer.
     Layers,
-    /// The embedding's backward pass.
+    /// The embedding's backward pass, and what ends with it.
     Embedding,
     /// The optimizer's step.
     Optimizer,
@@ -34,20 +35,27 @@ pub struct Peak {
     pub bytes: i128,
     /// Which it is.
     pub moment: Moment,
+    /// Bytes of activations in flight that had been given back by then.
+    pub released: u128,
 }
 
 impl Peak {
-    /// Takes a moment that is larger.
+    /// Takes a moment that is larger: the highest point `top` above `level`.
     #[inline]
-    pub fn raise(&mut self, bytes: i128, moment: Moment) {
+    pub fn raise(&mut self, level: i128, top: Top, moment: Moment) {
+        let bytes = level + top.above;
         if bytes > self.bytes {
-            *self = Self { bytes, moment };
+            *self = Self {
+                bytes,
+                moment,
+                released: top.released,
+            };
         }
     }
 }
 
-/// What one GPU of a pipeline stage holds, in bytes as `torch.cuda.max_memory_allocated` counts them: rounded up tensor
-/// by tensor, without the CUDA context, kernels' workspaces and NCCL's buffers.
+/// What one GPU of a pipeline stage holds at its largest moment, in bytes as `torch.cuda.max_memory_allocated` counts
+/// them: rounded up tensor by tensor, without the CUDA context and NCCL's buffers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StageFootprint {
     /// The pipeline rank, counted from 0.
@@ -60,11 +68,13 @@ pub struct StageFootprint {
     pub optimizer: Bytes,
     /// Buffers that live for ever.
     pub buffers: Bytes,
-    /// Activations of all micro-batches in flight.
+    /// Activations of all micro-batches in flight when there are most.
+    pub in_flight: Bytes,
+    /// What is left of them at the largest moment.
     pub activations: Bytes,
-    /// What the largest moment holds above all these. Below 0 where activations have gone by then.
-    pub temporaries: i128,
-    /// The largest moment's bytes.
+    /// What the largest moment holds beside all these.
+    pub temporaries: Bytes,
+    /// The largest moment's bytes: the sum of the parts.
     pub peak: Bytes,
     /// Which moment that is.
     pub moment: Moment,
@@ -74,5 +84,109 @@ impl StageFootprint {
     /// States: parameters, gradients and the optimizer's.
     pub const fn states(&self) -> Bytes {
         Bytes(self.parameters.0 + self.gradients.0 + self.optimizer.0)
+    }
+}
+
+/// What a byte of a rank is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Parameters.
+    Parameters,
+    /// Gradients.
+    Gradients,
+    /// Optimizer states.
+    Optimizer,
+    /// Buffers that live for ever, gathers and reductions.
+    Buffers,
+    /// Activations kept for the backward pass.
+    Activations,
+    /// Gradients of activations, and what an operation holds for itself.
+    Temporaries,
+}
+
+/// A line of a rank's list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// What it is for.
+    pub part: Part,
+    /// The tensors, all alike.
+    pub tensor: Tensor,
+    /// Their bytes. Tensors of one contiguous buffer are not rounded up one by one.
+    pub bytes: Bytes,
+    /// Whether the line takes away from those before it: what has gone by the largest moment.
+    pub negative: bool,
+    /// Where it was read.
+    pub source: &'static str,
+}
+
+/// A list under construction.
+#[derive(Default)]
+pub struct Lines(pub Vec<Line>);
+
+impl Lines {
+    /// Adds tensors.
+    pub fn take(&mut self, part: Part, source: &'static str, tensors: Vec<Tensor>) {
+        self.0.extend(tensors.into_iter().map(|tensor| Line {
+            part,
+            tensor,
+            bytes: tensor.bytes(),
+            negative: false,
+            source,
+        }));
+    }
+
+    /// Adds tensors that are views of one buffer of `whole` bytes with `width` an element; what is left of it is its
+    /// padding.
+    pub fn views(
+        &mut self,
+        part: Part,
+        source: &'static str,
+        tensors: &[Tensor],
+        width: u128,
+        whole: Bytes,
+    ) {
+        let mut rest = whole.0;
+        for &tensor in tensors {
+            let bytes = tensor.elements() * u128::from(tensor.count) * width;
+            rest = rest.saturating_sub(bytes);
+            self.0.push(Line {
+                part,
+                tensor,
+                bytes: Bytes(bytes),
+                negative: false,
+                source,
+            });
+        }
+        self.one(part, "padding", Bytes(rest), source);
+    }
+
+    /// Adds a line that is one number.
+    pub fn one(&mut self, part: Part, name: &'static str, bytes: Bytes, source: &'static str) {
+        self.line(part, name, bytes.0, false, source);
+    }
+
+    /// Takes bytes away.
+    pub fn less(&mut self, part: Part, name: &'static str, bytes: u128, source: &'static str) {
+        self.line(part, name, bytes, true, source);
+    }
+
+    fn line(
+        &mut self,
+        part: Part,
+        name: &'static str,
+        bytes: u128,
+        negative: bool,
+        source: &'static str,
+    ) {
+        if bytes > 0 {
+            let sides = [u64::try_from(bytes).unwrap_or(u64::MAX), 1, 1, 1];
+            self.0.push(Line {
+                part,
+                tensor: Tensor::new(name, sides, Dtype::Bool),
+                bytes: Bytes(bytes),
+                negative,
+                source,
+            });
+        }
     }
 }

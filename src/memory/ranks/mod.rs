@@ -1,8 +1,11 @@
 //! What each rank of many holds: memory under every parallel layout.
 
+pub mod ddp;
 pub mod footprint;
+pub mod fsdp;
 pub mod megatron;
 pub mod pipeline;
+pub mod shards;
 pub mod tensor;
 
-pub use footprint::{Moment, StageFootprint};
+pub use footprint::{Line, Moment, Part, StageFootprint};

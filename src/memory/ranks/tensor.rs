@@ -140,7 +140,29 @@ impl<S: Sink> Sink for Times<'_, S> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Level {
     now: i128,
-    most: i128,
+    released: u128,
+    top: Top,
+}
+
+impl Top {
+    /// The higher of two.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        if other.above > self.above {
+            other
+        } else {
+            self
+        }
+    }
+}
+
+/// The highest point of a [`Level`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Top {
+    /// Bytes above the level where one started to look.
+    pub above: i128,
+    /// Bytes kept from the forward pass that had been given back by then.
+    pub released: u128,
 }
 
 impl Level {
@@ -148,13 +170,37 @@ impl Level {
     #[inline]
     pub fn take(&mut self, bytes: u128) {
         self.now += bytes as i128;
-        self.most = self.most.max(self.now);
+        if self.now > self.top.above {
+            self.top = Top {
+                above: self.now,
+                released: self.released,
+            };
+        }
     }
 
-    /// Gives `bytes` back.
+    /// Gives `bytes` back that were taken before.
     #[inline]
     pub fn give(&mut self, bytes: u128) {
         self.now -= bytes as i128;
+    }
+
+    /// Gives `bytes` back that were kept from the forward pass, below the level where one started to look.
+    #[inline]
+    pub fn release(&mut self, bytes: u128) {
+        self.now -= bytes as i128;
+        self.released += bytes;
+    }
+
+    /// Takes back a release: others still read what was kept.
+    #[inline]
+    pub fn keep(&mut self, bytes: u128) {
+        self.now += bytes as i128;
+        self.released = self.released.saturating_sub(bytes);
+    }
+
+    /// Bytes kept from the forward pass that have been given back.
+    pub const fn released(self) -> u128 {
+        self.released
     }
 
     /// Bytes above the level where one started to look; below it where more was given back than taken.
@@ -162,8 +208,8 @@ impl Level {
         self.now
     }
 
-    /// The most bytes above it so far; never below 0.
-    pub const fn most(self) -> i128 {
-        self.most
+    /// The highest point so far; never below where one started to look.
+    pub const fn top(self) -> Top {
+        self.top
     }
 }

@@ -287,7 +287,7 @@ impl<'a> Attention<'a> {
         linear::row_backward(slice, slice.heads * dim, self.query, output, level);
         if self.unfused() {
             // The output projection's input; a fused kernel's own output is its input too.
-            level.give(self.query);
+            level.release(self.query);
         }
         if self.selective() {
             self.recompute_core(level);
@@ -297,7 +297,7 @@ impl<'a> Attention<'a> {
         } else {
             level.take(self.query + 2 * self.key);
             level.give(self.query);
-            level.give(self.inputs() + self.query + self.exchanged() + self.log_sum_exp());
+            level.release(self.inputs() + self.query + self.exchanged() + self.log_sum_exp());
         }
         if self.rotated {
             self.rotation_backward(level);
@@ -381,27 +381,39 @@ impl<'a> Attention<'a> {
         } else {
             self.key
         };
+        // What selective recomputation computed again was taken in this pass, the rest kept from the forward pass.
+        let again = self.selective();
+        let done = |level: &mut Level, bytes| {
+            if again {
+                level.give(bytes);
+            } else {
+                level.release(bytes);
+            }
+        };
         // Of the values, and of the probabilities.
         level.take(values);
         level.take(self.scores);
         if self.slice.run.attention_dropout {
-            level.give(self.scores);
+            done(level, self.scores);
             level.take(self.scores);
-            level.give(self.scores + self.scores_mask);
+            level.give(self.scores);
+            done(level, self.scores_mask);
         }
         if self.causal_mask() > 0 {
             level.take(self.scores);
-            level.give(self.scores + self.causal_mask());
+            level.give(self.scores);
+            done(level, self.causal_mask());
         }
-        level.give(self.scores);
+        // The softmax.
+        done(level, self.scores);
         // Of the queries and keys, each scaled into a second tensor.
         level.take(2 * self.query);
         level.give(self.query);
         level.take(2 * values);
         level.give(values);
         level.give(self.scores);
-        level.give(self.inputs());
-        if self.selective() {
+        level.release(self.inputs());
+        if again {
             level.give(self.query);
             if self.grouped() {
                 level.give(2 * self.repeated);
@@ -421,9 +433,11 @@ impl<'a> Attention<'a> {
     fn head_norms_backward(&self, level: &mut Level) {
         let slice = &self.slice;
         level.take(self.query + self.key);
-        level.give(2 * (self.query + self.key));
-        level.give(
-            slice.statistics(slice.tokens * slice.heads)
+        level.give(self.query + self.key);
+        level.release(
+            self.query
+                + self.key
+                + slice.statistics(slice.tokens * slice.heads)
                 + slice.statistics(slice.tokens * slice.kv_heads),
         );
     }
@@ -442,7 +456,7 @@ impl<'a> Attention<'a> {
             level.take(bytes + bytes);
             level.give(3 * bytes);
         }
-        level.give(self.tables());
+        level.release(self.tables());
     }
 }
 

@@ -195,7 +195,7 @@ impl<'a> MixtureOfExperts<'a> {
         // Token copies of the output's gradient, sent to the experts' ranks, sorted by expert.
         level.take(sent);
         if !slice.run.probabilities_in_experts {
-            level.give(sent);
+            level.release(sent);
         }
         if self.exchanges() {
             level.take(received);
@@ -207,20 +207,21 @@ impl<'a> MixtureOfExperts<'a> {
         }
         // Down projections, activation, gate and up projections.
         level.take(columns);
-        level.give(received + columns);
+        level.give(received);
+        level.release(columns);
         activation_backward(slice, columns, inner, level);
-        level.give(inner + rounded(4 * u128::from(self.received)));
+        level.release(inner + rounded(4 * u128::from(self.received)));
         level.take(received);
         level.give(inner);
-        level.give(received);
+        level.release(received);
         if self.local > 1 {
             level.take(received);
             level.give(received);
         }
         if let Some(shared) = self.shared() {
             shared.backward(level);
-            // The norm's output is read by others yet.
-            level.take(slice.residual());
+            // The norm's output is read by others yet, and not released twice.
+            level.keep(slice.residual());
         }
         // Back to the tokens' own ranks, and summed.
         if self.exchanges() {
@@ -237,7 +238,7 @@ impl<'a> MixtureOfExperts<'a> {
         level.take(slice.residual());
         level.take(slice.residual());
         level.give(2 * slice.residual());
-        level.give(self.routing_bytes());
-        level.give(slice.residual());
+        level.release(self.routing_bytes());
+        level.release(slice.residual());
     }
 }

@@ -102,9 +102,9 @@ impl<'a> FeedForward<'a> {
         let columns = halves(slice.tokens, self.columns);
         let inner = halves(slice.tokens, self.inner);
         linear::row_backward(slice, self.columns, columns, down, level);
-        level.give(columns);
+        level.release(columns);
         activation_backward(slice, columns, inner, level);
-        level.give(inner);
+        level.release(inner);
         linear::column_backward(slice, inner, up, level);
     }
 }

@@ -181,7 +181,7 @@ pub fn forward_and_backward(slice: &Slice) -> Level {
         level.take(residual + weights);
         level.give(residual + weights + statistics);
     }
-    level.give(residual);
+    level.release(residual);
     level
 }
 

@@ -175,10 +175,9 @@ impl<'a> LatentAttention<'a> {
         }
         sink.hold(self.heads_tensor("attention’s output", latent.value_dim));
         if self.exchanged() > 0 {
-            sink.hold(self.heads_tensor(
-                "attention’s output before the exchange",
-                latent.value_dim,
-            ));
+            sink.hold(
+                self.heads_tensor("attention’s output before the exchange", latent.value_dim),
+            );
         }
     }
 
@@ -242,14 +241,14 @@ impl<'a> LatentAttention<'a> {
             }
             None => {
                 linear::column_backward(slice, self.query, dummy(up), level);
-                // The projections share their input, given back once below.
-                level.take(slice.residual());
+                // The projections share their input, released once below.
+                level.keep(slice.residual());
             }
         }
         // The sum of the two, and the projections' input.
         level.take(slice.residual());
         level.give(2 * slice.residual());
-        level.give(slice.residual());
+        level.release(slice.residual());
     }
 
     /// A norm and a projection up: in, `output` bytes of gradient; out, `input`. Gives back what both keep.
@@ -262,8 +261,8 @@ impl<'a> LatentAttention<'a> {
         level.take(input);
         level.give(output);
         level.take(input);
-        level.give(2 * input);
-        level.give(input + slice.statistics(slice.sharded));
+        level.give(input);
+        level.release(2 * input + slice.statistics(slice.sharded));
     }
 
     fn core_backward(&self, level: &mut Level) {
@@ -274,22 +273,25 @@ impl<'a> LatentAttention<'a> {
             } else {
                 0
             };
-            if !self.holds_scores() {
+            if self.holds_scores() {
+                level.take(2 * self.scores + self.value);
+                level.release(self.scores + masked);
+            } else {
                 level.take(2 * self.scores + masked);
                 level.give(self.scores);
+                level.take(2 * self.scores + self.value);
+                level.give(self.scores + masked);
             }
-            level.take(self.scores + self.value);
-            level.take(self.scores);
-            level.give(3 * self.scores + masked);
+            level.give(2 * self.scores);
             level.take(2 * self.query);
         } else {
             level.take(2 * self.query + self.value);
             let statistics = rounded(4 * u128::from(slice.tokens) * u128::from(slice.heads));
-            level.give(statistics + self.exchanged());
+            level.release(statistics + self.exchanged());
         }
         // The gradient of the output, then the output, queries, keys and values.
         level.give(self.value);
-        level.give(self.value + 2 * self.query + self.value);
+        level.release(self.value + 2 * self.query + self.value);
     }
 }
 

@@ -238,7 +238,7 @@ impl<'a> Layer<'a> {
         level.take(residual + weights);
         // The incoming gradient, the weights' gradients; then what the norm kept.
         level.give(residual + weights);
-        level.give(residual + slice.statistics(slice.sharded));
+        level.release(residual + slice.statistics(slice.sharded));
         level.take(residual);
         // The norm's gradient and the one that went past it.
         level.give(2 * residual);

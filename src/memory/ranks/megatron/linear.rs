@@ -48,7 +48,7 @@ pub fn row_backward(
 ) {
     let dropped = if slice.run.hidden_dropout {
         level.take(slice.residual());
-        level.give(slice.mask());
+        level.release(slice.mask());
         slice.residual()
     } else {
         0
@@ -86,6 +86,6 @@ pub fn column_backward(slice: &Slice, output_gradient: u128, dummy: Dummy, level
         level.give(slice.gathered());
     }
     level.give(output_gradient);
-    level.give(slice.residual());
+    level.release(slice.residual());
     level.give(dummy.transient(slice));
 }

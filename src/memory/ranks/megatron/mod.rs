@@ -6,12 +6,15 @@
 //! attention and f = 4h, but for the norms' statistics, which it leaves out.
 
 mod attention;
+mod buffers;
+mod chunk;
 mod experts;
 mod feed_forward;
 mod head;
 mod latent;
 mod layer;
 mod linear;
+mod list;
 mod run;
 mod shape;
 mod slice;

@@ -1,0 +1,125 @@
+//! Rows of ranks_fsdp.jsonl and ranks_tp.jsonl: recorded steps of Hugging Face models, sharded or copied over ranks.
+
+use super::{Comparison, Outcome, Table, groundtruth};
+use petaday::memory::detailed::Step;
+use petaday::memory::ranks::ddp::distributed_data_parallel;
+use petaday::memory::ranks::fsdp::{Element, Fsdp, Policy, Reshard, Sharded, Wrap};
+use petaday::model::Architecture;
+use petaday::training::Precision;
+use serde_json::Value;
+
+/// Recorded steps with a strategy: `fsdp2` or `ddp`.
+pub const TABLE: Table = Table { holds, outcome };
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+fn holds(row: &Value) -> bool {
+    let inputs = &row["inputs"];
+    row["peak_total"].is_u64()
+        && inputs["hf_config_class"].is_string()
+        && matches!(text(&inputs["strategy"]), "fsdp2" | "ddp")
+}
+
+/// Stored, computed and reduced dtype: `fp32-bf16-fp32`; one word where all are alike; `bf16-reduce-fp32`.
+fn policy(words: &str) -> Option<Policy> {
+    let element = |word: &str| match word {
+        "fp32" => Some(Element::Fp32),
+        "bf16" | "fp16" => Some(Element::Sixteen),
+        _ => None,
+    };
+    let parts: Vec<&str> = words.split('-').collect();
+    let (stored, computed, reduced) = match parts[..] {
+        [all] => (all, all, all),
+        [all, "reduce", reduced] => (all, all, reduced),
+        [stored, computed, reduced] => (stored, computed, reduced),
+        _ => return None,
+    };
+    Some(Policy {
+        stored: element(stored)?,
+        computed: element(computed)?,
+        reduced: element(reduced)?,
+    })
+}
+
+fn fsdp(inputs: &Value) -> Option<Fsdp> {
+    let count = |key: &str| inputs[key].as_u64().filter(|count| *count > 0);
+    Some(Fsdp {
+        ranks: count("dp")?,
+        policy: policy(text(&inputs["policy"]))?,
+        wrap: match text(&inputs["wrap"]) {
+            "titan" => Wrap::TorchTitan,
+            _ => Wrap::Blocks,
+        },
+        reshard: match &inputs["reshard"] {
+            Value::Bool(false) => Reshard::Never,
+            Value::Bool(true) => Reshard::All,
+            Value::Number(ranks) => Reshard::Over(ranks.as_u64()?),
+            _ => Reshard::Blocks,
+        },
+        accumulation: count("accum").unwrap_or(1),
+        unsynchronised: inputs["no_sync"] == true,
+    })
+}
+
+fn outcome(row: &Value) -> Outcome {
+    let inputs = &row["inputs"];
+    let Some(theirs) = row["peak_total"].as_u64() else {
+        return Outcome::LeftOut("no recorded peak");
+    };
+    let architecture = match groundtruth::architecture(inputs) {
+        Ok(architecture) => architecture,
+        Err(rule) => return Outcome::LeftOut(rule),
+    };
+    if text(&inputs["strategy"]) == "ddp" {
+        return ddp(inputs, &architecture, theirs);
+    }
+    let Some(run) = fsdp(inputs) else {
+        return Outcome::LeftOut("unknown dtypes or ranks");
+    };
+    let step = match groundtruth::step(inputs, &architecture) {
+        Ok(step) => Step {
+            precision: run.precision(),
+            accumulation: 1,
+            ..step
+        },
+        Err(rule) => return Outcome::LeftOut(rule),
+    };
+    let footprint = Sharded::new(&step, run).footprint();
+    if std::env::var("RANKS_DEBUG").is_ok() {
+        println!(
+            "  param {} opt {} grad {} act {} head_saved {} {:?} {}",
+            footprint.parameters.0 as i64 - row["param_bytes_rank"].as_i64().unwrap_or(0),
+            footprint.optimizer.0 as i64 - row["opt_bytes_rank"].as_i64().unwrap_or(0),
+            footprint.gradients.0 as i64 - row["grad_bytes_rank"].as_i64().unwrap_or(0),
+            footprint.in_flight.0 as i64 - row["act_fwd_end"].as_i64().unwrap_or(0),
+            row["head_loss_saved"],
+            footprint.moment,
+            row["peak_phase"],
+        );
+    }
+    Outcome::Compared(Comparison::of_integers(
+        "peak, bytes",
+        footprint.peak.0,
+        theirs.into(),
+    ))
+}
+
+/// Copies of everything, with buckets. `policy` is the weights' dtype, `amp` autocast over FP32 weights.
+fn ddp(inputs: &Value, architecture: &Architecture, theirs: u64) -> Outcome {
+    let precision = match (text(&inputs["policy"]), inputs["amp"] == true) {
+        ("fp32", true) => Precision::Mixed,
+        ("fp32", false) => Precision::Fp32,
+        _ => Precision::SixteenBit,
+    };
+    match groundtruth::step(inputs, architecture) {
+        Ok(step) => {
+            let step = Step { precision, ..step };
+            let bucket_view = inputs["bucket_view"] == true;
+            let ours = distributed_data_parallel(&step, bucket_view).peak.0;
+            Outcome::Compared(Comparison::of_integers("peak, bytes", ours, theirs.into()))
+        }
+        Err(rule) => Outcome::LeftOut(rule),
+    }
+}

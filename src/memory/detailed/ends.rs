@@ -1,0 +1,315 @@
+//! What is kept before the first block and after the last: embedding, rotary tables, masks; final norm, logits, loss.
+//! In TENSORS.md, 4.9, 4.10 and 4.12.
+
+use super::backward::{Backward, BackwardPass};
+use super::implementation::{Buffers, PositionIds, Rotary};
+use super::norm::Rows;
+use super::run::{Block, Kind, Run};
+use super::saved::{Kept, Linear, Site, Tape};
+use super::tally::Tally;
+use super::tensor::{Dtype, Name, Place, Segment};
+use crate::model::RouterBias;
+use crate::training::AttentionKernel;
+
+impl<'a> Run<'a> {
+    /// A block that stands for an end of the model: its norm and its linear layer.
+    pub fn end(&'a self) -> Block<'a> {
+        Block {
+            run: self,
+            kind: Kind {
+                windowed: false,
+                masked: false,
+                experts: false,
+                rotary: false,
+                untrained: false,
+                first_trained: false,
+                recomputed: false,
+            },
+        }
+    }
+
+    /// Whether some layers are windowed and some are not.
+    pub fn two_windows(&self) -> bool {
+        let architecture = self.architecture;
+        architecture.attention.window.is_some_and(|window| {
+            let windowed = window.layers.count_below(architecture.layers);
+            windowed > 0 && windowed < architecture.layers
+        })
+    }
+
+    /// Sets of rotary tables.
+    pub fn rotary_sets(&self) -> u64 {
+        if self.how.rotary_tables_by_window && self.two_windows() {
+            2
+        } else {
+            1
+        }
+    }
+
+    /// What is kept before the first block; the residual stream that leaves the embedding is the first block's.
+    /// `recomputed`: whether blocks are, whose inputs are then all that they keep.
+    fn keep_before(&self, recomputed: bool, sets: u64) -> Tape {
+        let mut tape = Tape::new(Place::Embedding, Segment::Activations, self.listing);
+        let architecture = self.architecture;
+        let (b, s, h) = (
+            self.step.micro_batch,
+            self.step.sequence,
+            architecture.hidden,
+        );
+        if self.step.frozen_layers == 0 {
+            match self.how.position_ids {
+                PositionIds::None => {}
+                PositionIds::Row => tape.keep(Kept::PositionIds, [s], Dtype::Int64),
+                PositionIds::Batch => tape.keep(Kept::PositionIds, [b, s], Dtype::Int64),
+            }
+            if self.dropout.embedding {
+                tape.keep(Kept::EmbeddingMask, [b, s, h], Dtype::Bool);
+            }
+            if architecture.norms.embedding {
+                let rows = Rows::new(self.tokens, h);
+                let site = Site::Embedding;
+                (self.end()).keep_norm(&mut tape, site, rows, self.parameter, Kept::Embedding);
+            }
+        }
+        self.keep_rotary(&mut tape, recomputed, sets);
+        if self.how.causal_mask_saved {
+            tape.keep(Kept::CausalMask, [b, s, s], Dtype::Bool);
+        }
+        if self.how.alibi_table && recomputed {
+            let sides = [architecture.attention.heads, architecture.max_positions];
+            tape.keep(Kept::Alibi, sides, Dtype::Fp32);
+        }
+        tape
+    }
+
+    fn keep_rotary(&self, tape: &mut Tape, recomputed: bool, sets: u64) {
+        let attention = &self.architecture.attention;
+        let (s, width) = (self.step.sequence, attention.rotary_dim);
+        if width == 0 {
+            return;
+        }
+        let dtype = if self.how.rotary_tables_in_fp32 {
+            Dtype::Fp32
+        } else {
+            self.parameter
+        };
+        let width = match self.how.rotary {
+            Rotary::Complex => {
+                tape.keep(Kept::Frequencies, [s, width / 2], Dtype::Complex);
+                return;
+            }
+            Rotary::Interleaved => return,
+            Rotary::Halves => width / 2,
+            Rotary::Whole | Rotary::Concatenated => width,
+        };
+        if self.how.rotary_tables_in_blocks && !recomputed {
+            return;
+        }
+        for kept in [Kept::Cosine, Kept::Sine] {
+            tape.keep_all(kept, [s, width], dtype, sets);
+        }
+    }
+
+    /// Whether the layers below `layer` are of both kinds, windowed and not; without windows, whether there are any.
+    pub fn both_windows_below(&self, layer: u64) -> bool {
+        match &self.architecture.attention.window {
+            Some(window) if self.two_windows() => {
+                let windowed = window.layers.count_below(layer);
+                windowed > 0 && windowed < layer
+            }
+            _ => true,
+        }
+    }
+
+    /// What stands before the blocks while they run: what autograd keeps, and what recomputed blocks are given again.
+    /// With `all`, the tables and masks of windowed layers and of the others; else of one of them.
+    pub fn before(&self, recomputed: bool, all: bool) -> Tally {
+        let sets = if all { self.rotary_sets() } else { 1 };
+        let mut tally = Tally::of_tape(&self.keep_before(recomputed, sets));
+        if recomputed {
+            self.add_masks(&mut tally, all);
+            if !self.how.alibi_table {
+                let name = Name("", Kept::PositionIds.label());
+                let (segment, place) = (Segment::Activations, Place::Embedding);
+                tally.add(segment, place, name, [self.step.sequence], Dtype::Int64, 1);
+            }
+        }
+        tally
+    }
+
+    /// Masks that the model makes for its blocks: alive during the forward pass, and until no block needs them where
+    /// blocks are recomputed.
+    pub fn add_masks(&self, tally: &mut Tally, all: bool) {
+        let (b, s) = (self.step.micro_batch, self.step.sequence);
+        let name = Name("", "attention mask");
+        let (segment, place) = (Segment::Activations, Place::Embedding);
+        let windowed = (self.architecture.attention.window).is_some_and(|window| {
+            s >= window.size && window.layers.count_below(self.architecture.layers) > 0
+        });
+        if self.how.causal_mask_saved {
+            // It is among what is saved.
+        } else if self.step.attention == AttentionKernel::Eager {
+            let count = 1 + u64::from(all && self.two_windows());
+            tally.add(segment, place, name, [b, s, s], self.parameter, count);
+        } else if self.how.always_masked || windowed {
+            let b = if self.how.mask_per_sequence { b } else { 1 };
+            tally.add(segment, place, name, [b, s, s], Dtype::Bool, 1);
+        }
+    }
+
+    /// Token ids and labels, and the buffers that the model registers.
+    pub fn inputs(&self) -> Tally {
+        let mut tally = Tally::new(self.listing);
+        let architecture = self.architecture;
+        let sides = [self.step.micro_batch, self.step.sequence];
+        let mut add = |what, shape: super::tensor::Shape, dtype, count| {
+            let name = Name("", what);
+            tally.add(Segment::Inputs, Place::Step, name, shape, dtype, count);
+        };
+        add("token ids, and labels", sides.into(), Dtype::Int64, 2);
+        let rotary = architecture.attention.rotary_dim;
+        let frequencies = [rotary / 2];
+        let positions = architecture.max_positions;
+        let sets = 2 * self.rotary_sets();
+        match self.how.buffers {
+            Buffers::None => {}
+            Buffers::Frequencies | Buffers::FrequenciesAndScale if rotary > 0 => {
+                let what = "rotary frequencies";
+                add(what, frequencies.into(), Dtype::Fp32, sets);
+            }
+            Buffers::Tables => {
+                let sides = [positions, rotary];
+                let count = architecture.layers;
+                add("sine and cosine", sides.into(), Dtype::Fp32, count);
+            }
+            Buffers::Masks => {
+                let sides = [positions, positions];
+                add(
+                    "causal mask",
+                    sides.into(),
+                    Dtype::Bool,
+                    architecture.layers,
+                );
+            }
+            Buffers::Frequencies | Buffers::FrequenciesAndScale => {}
+        }
+        if self.how.buffers == Buffers::FrequenciesAndScale {
+            add("embedding’s scale", [1].into(), Dtype::Fp32, 1);
+        }
+        if let Some(experts) = &architecture.experts
+            && experts.router_bias == RouterBias::Buffer
+        {
+            let count = experts.layers.count_below(architecture.layers);
+            let what = "routers’ correction biases";
+            add(what, [experts.count].into(), Dtype::Fp32, count);
+        }
+        tally
+    }
+
+    /// What the final norm, the head and the loss keep.
+    pub fn keep_head(&self) -> Tape {
+        let mut tape = Tape::new(Place::Head, Segment::Head, self.listing);
+        let architecture = self.architecture;
+        let block = self.end();
+        let (b, s) = (self.step.micro_batch, self.step.sequence);
+        let h = architecture.hidden;
+        let logits = [b, s, architecture.vocabulary];
+        if architecture.norms.last {
+            let rows = block.stream_rows();
+            block.keep_norm(
+                &mut tape,
+                Site::Last,
+                rows,
+                self.parameter,
+                Kept::ResidualOut,
+            );
+        }
+        block.keep_inputs(
+            &mut tape,
+            Kept::HeadInput,
+            h,
+            self.parameter,
+            &[Linear::Head],
+        );
+        if self.how.logits_capped {
+            tape.keep(Kept::CappedLogits, logits, self.matmul);
+        }
+        tape.keep(Kept::Labels, [b, s + 1], Dtype::Int64);
+        tape.keep(Kept::LogSoftmax, logits, Dtype::Fp32);
+        tape.keep_all(Kept::Loss, [1], Dtype::Fp32, 2);
+        tape
+    }
+
+    /// The logits at the loss: in the dtype of products, and in FP32.
+    pub fn logits(&self) -> Tally {
+        let mut tally = self.kept_logits();
+        if self.matmul == Dtype::Sixteen {
+            let name = Name("logits", "FP32 copy");
+            let (sides, segment) = (self.logit_sides(), Segment::Head);
+            tally.add(segment, Place::Head, name, sides, Dtype::Fp32, 1);
+        }
+        tally
+    }
+
+    /// The logits that the caller may keep.
+    pub fn kept_logits(&self) -> Tally {
+        let mut tally = Tally::new(self.listing);
+        let (name, sides) = (Name("", "logits"), self.logit_sides());
+        tally.add(Segment::Head, Place::Head, name, sides, self.matmul, 1);
+        tally
+    }
+
+    fn logit_sides(&self) -> [u64; 3] {
+        let vocabulary = self.architecture.vocabulary;
+        [self.step.micro_batch, self.step.sequence, vocabulary]
+    }
+
+    /// The last hidden state, that the model's output holds while the loss is computed.
+    pub fn last_hidden(&self) -> Tally {
+        let mut tally = Tally::new(self.listing);
+        let sides = [self.tokens, self.architecture.hidden];
+        let name = Name("", "last hidden state");
+        tally.add(Segment::Head, Place::Head, name, sides, self.parameter, 1);
+        tally
+    }
+
+    /// The backward pass from the loss to the residual stream.
+    pub fn head_backward(&self, tape: Tape) -> BackwardPass {
+        let block = self.end();
+        let mut pass = Backward::starting(&block, tape, Place::Head);
+        let sides = self.logit_sides();
+        let name = |what| Name("logits", what);
+        let nll = pass.temporary(name("gradient of the log-likelihood"), sides, Dtype::Fp32);
+        let mut logits = pass.temporary(name("gradient, FP32"), sides, Dtype::Fp32);
+        pass.heap.free(nll);
+        pass.release_all([Kept::LogSoftmax, Kept::Labels, Kept::Loss]);
+        if self.matmul == Dtype::Sixteen {
+            logits = pass.recast(logits, Dtype::Sixteen);
+        }
+        if self.how.logits_capped {
+            logits = pass.again(logits);
+            logits = pass.again(logits);
+            pass.heap.release(Kept::CappedLogits.into());
+            logits = pass.again(logits);
+        }
+        if self.how.logits_scaled {
+            logits = pass.again(logits);
+        }
+        // A tied head's gradient waits for the embedding's.
+        let leaves = std::mem::replace(
+            &mut pass.leaves,
+            self.gradients_leave && !self.architecture.tied_embeddings,
+        );
+        let dx = pass.linear(Linear::Head, Kept::HeadInput, self.parameter, logits, None);
+        pass.leaves = leaves;
+        let dx = if self.architecture.norms.last {
+            let rows = block.stream_rows();
+            let (site, input) = (Site::Last, Kept::ResidualOut);
+            pass.norm(site, rows, self.parameter, input, dx, None)
+        } else {
+            dx
+        };
+        pass.stream = Some(dx);
+        pass.finish()
+    }
+}

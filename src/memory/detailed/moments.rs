@@ -1,0 +1,426 @@
+//! The moments of a step, of which the peak is the largest. In TENSORS.md, 6.
+
+use super::blocks::{BlockCost, Ends};
+use super::run::{Block, Kind, Run};
+use super::states::States;
+use super::step::Step;
+use super::tally::Tally;
+use super::tensor::{Name, Place, Segment};
+use crate::field::choice;
+use crate::training::{Precision, Recomputation};
+
+choice!(
+    /// A moment of a step at which memory has a local maximum, in order of time.
+    Moment {
+        /// Inside a block's forward pass.
+        Forward "forward" "Forward: inside a block",
+        /// All activations are kept and the loss is computed.
+        Loss "loss" "Forward: the loss",
+        /// The backward pass of loss, head and final norm.
+        Head "head" "Backward: the head",
+        /// The backward pass of the last block.
+        LastBlock "last" "Backward: the last block",
+        /// The backward pass of the block in between that holds most.
+        InnerBlock "inner" "Backward: a block in between",
+        /// The backward pass of the first block.
+        FirstBlock "first" "Backward: the first block",
+        /// The embedding's gradient.
+        Embedding "embedding" "Backward: the embedding",
+        /// The optimizer's step.
+        Optimizer "optimizer" "The optimizer’s step",
+    }
+);
+
+/// How many moments there are.
+pub(super) const MOMENTS: usize = 8;
+
+/// What blocks of one kind come to.
+#[derive(Debug)]
+struct Summary {
+    count: u64,
+    /// Kept from the forward pass to its backward pass.
+    saved: Tally,
+    /// Weight casts beyond these that stand until the loss is computed.
+    cached: Tally,
+    /// The highest point of its forward pass, what it keeps till then included.
+    forward: Tally,
+    /// The highest point of its backward pass, all that it kept included.
+    peak: Tally,
+    /// Gradients that stay.
+    gradients: Tally,
+}
+
+impl Summary {
+    fn of(run: &Run, kind: Kind, count: u64) -> Self {
+        let block = Block { run, kind };
+        let tape = block.keep();
+        let mut kept = Tally::of_tape(&tape);
+        let forward = block.forward(&tape);
+        let recomputation = block.recomputation(&tape);
+        let cached = block.cached(&tape);
+        let pass = block.backward(tape);
+        debug_assert_eq!(pass.left, 0, "a saved tensor was never given back");
+        if kind.recomputed {
+            // Only the block's input was there before.
+            kept.only(Segment::Activations);
+        }
+        Self {
+            count,
+            saved: kept,
+            cached,
+            forward,
+            peak: match recomputation {
+                Some(recomputation) => pass.peak.larger(recomputation),
+                None => pass.peak,
+            },
+            gradients: pass.gradients,
+        }
+    }
+}
+
+/// A step, summed up so that every moment is a few sums.
+#[derive(Debug)]
+pub(super) struct Outline<'a> {
+    pub run: Run<'a>,
+    pub states: States,
+    /// Weights, optimizer states, inputs, and gradients that stand throughout.
+    lasting: Tally,
+    /// What is kept before the blocks: with the tables and masks of one kind of layer, and of all.
+    before: [Tally; 2],
+    head_saved: Tally,
+    head_peak: Tally,
+    head_gradients: Tally,
+    kinds: [Option<Summary>; Kind::COUNT],
+    /// Blocks whose backward pass runs: all but frozen ones.
+    first: u64,
+}
+
+impl<'a> Outline<'a> {
+    /// Sums a step up; with `listing`, tensor by tensor.
+    pub fn of(step: &'a Step<'a>, listing: bool) -> Self {
+        let run = Run::of(step, listing);
+        let states = run.states();
+        let mut lasting = Tally::new(listing);
+        lasting.plus(&states.weights, 1);
+        lasting.plus(&states.optimizer, 1);
+        lasting.plus(&states.main_gradients, 1);
+        lasting.plus(&run.inputs(), 1);
+        if step.accumulation > 1 && step.precision != Precision::MainGradients {
+            lasting.plus(&states.gradients, 1);
+        }
+        let recomputed = step.recomputation == Recomputation::Full;
+        let before = [false, true].map(|all| run.before(recomputed, all));
+        let head = run.keep_head();
+        let head_saved = Tally::of_tape(&head);
+        let pass = run.head_backward(head);
+        debug_assert_eq!(
+            pass.left, 0,
+            "a saved tensor of the head was never given back"
+        );
+        Self {
+            kinds: Self::kinds(&run),
+            run,
+            states,
+            lasting,
+            before,
+            head_saved,
+            head_peak: pass.peak,
+            head_gradients: pass.gradients,
+            first: step.frozen_layers.min(run.architecture.layers),
+        }
+    }
+
+    fn kinds(run: &Run) -> [Option<Summary>; Kind::COUNT] {
+        let mut kinds = [const { None }; Kind::COUNT];
+        let layers = run.architecture.layers;
+        if run.uniform() {
+            let kind = run.kind(0);
+            kinds[kind.code()] = Some(Summary::of(run, kind, layers));
+            return kinds;
+        }
+        for layer in 0..layers {
+            let kind = run.kind(layer);
+            match &mut kinds[kind.code()] {
+                Some(summary) => summary.count += 1,
+                none => *none = Some(Summary::of(run, kind, 1)),
+            }
+        }
+        kinds
+    }
+
+    fn layers(&self) -> u64 {
+        self.run.architecture.layers
+    }
+
+    fn kind_of(&self, layer: u64) -> Option<&Summary> {
+        self.kinds[self.run.kind(layer).code()].as_ref()
+    }
+
+    /// How many of the layers below `layer` are of each kind.
+    fn counts_below(&self, layer: u64) -> [u64; Kind::COUNT] {
+        let mut counts = [0; Kind::COUNT];
+        if self.run.uniform() {
+            counts[self.run.kind(0).code()] = layer;
+        } else {
+            for below in 0..layer {
+                counts[self.run.kind(below).code()] += 1;
+            }
+        }
+        counts
+    }
+
+    /// What stands in every moment of forward and backward pass while layers up to `layer` have to run.
+    fn around(&self, layer: u64) -> Tally {
+        let mut tally = self.lasting.clone();
+        let both = layer + 1 >= self.layers() || self.run.both_windows_below(layer + 1);
+        tally.plus(&self.before[usize::from(both)], 1);
+        tally
+    }
+
+    /// A block's forward pass: the largest of any kind, where the last block of the kind runs.
+    fn forward(&self) -> Tally {
+        let mut largest = Tally::new(self.run.listing);
+        let mut seen = [false; Kind::COUNT];
+        for layer in (0..self.layers()).rev() {
+            let code = self.run.kind(layer).code();
+            if std::mem::replace(&mut seen[code], true) {
+                continue;
+            }
+            let mut here = self.around(self.layers());
+            if self.run.step.recomputation != Recomputation::Full {
+                self.run.add_masks(&mut here, true);
+            }
+            for (kind, below) in self.kinds.iter().zip(self.counts_below(layer)) {
+                if let Some(kind) = kind {
+                    here.plus(&kind.saved, below);
+                    here.plus(&kind.cached, below);
+                }
+            }
+            if let Some(kind) = &self.kinds[code] {
+                here.plus(&kind.forward, 1);
+            }
+            if here.total() > largest.total() {
+                largest = here;
+            }
+            if self.run.uniform() {
+                break;
+            }
+        }
+        largest
+    }
+
+    /// Everything that the forward pass kept.
+    fn kept(&self) -> Tally {
+        let mut tally = self.around(self.layers());
+        for kind in self.kinds.iter().flatten() {
+            tally.plus(&kind.saved, kind.count);
+        }
+        tally
+    }
+
+    /// The loss: the logits stand, and so does autocast's cache.
+    fn loss(&self) -> Tally {
+        let run = &self.run;
+        let mut tally = self.kept();
+        for kind in self.kinds.iter().flatten() {
+            tally.plus(&kind.cached, kind.count);
+        }
+        tally.plus(&self.head_saved, 1);
+        tally.plus(&run.logits(), 1);
+        if run.autocast || run.adapters().is_some() {
+            tally.plus(&run.last_hidden(), 1);
+        }
+        tally
+    }
+
+    fn head(&self) -> Tally {
+        let mut tally = self.kept();
+        tally.plus(&self.head_peak, 1);
+        self.keep_logits(&mut tally);
+        tally
+    }
+
+    fn keep_logits(&self, tally: &mut Tally) {
+        if self.run.step.keep_outputs {
+            tally.plus(&self.run.kept_logits(), 1);
+        }
+    }
+
+    /// The backward pass of one block.
+    fn block(&self, layer: u64) -> Tally {
+        let mut tally = self.around(layer);
+        tally.plus(&self.head_gradients, 1);
+        self.keep_logits(&mut tally);
+        let below = self.counts_below(layer);
+        let upto = self.counts_below(layer + 1);
+        for ((kind, below), upto) in self.kinds.iter().zip(below).zip(upto) {
+            if let Some(kind) = kind {
+                tally.plus(&kind.saved, below);
+                tally.plus(&kind.gradients, kind.count - upto);
+            }
+        }
+        if let Some(kind) = self.kind_of(layer) {
+            tally.plus(&kind.peak, 1);
+        }
+        tally
+    }
+
+    /// The block in between whose backward pass holds most: blocks of one kind rise or fall evenly.
+    fn inner_block(&self) -> Option<u64> {
+        let (first, last) = (self.first + 1, self.layers().checked_sub(2)?);
+        if first > last {
+            return None;
+        }
+        if self.run.uniform() {
+            return if self.block(first).total() > self.block(last).total() {
+                Some(first)
+            } else {
+                Some(last)
+            };
+        }
+        // Relative to where the walk starts, so that the sums stay positive.
+        let mut level: u128 = self
+            .kinds
+            .iter()
+            .flatten()
+            .map(|kind| kind.saved.total() * u128::from(kind.count))
+            .sum();
+        let spread = |layer: u64| {
+            let both = self.run.both_windows_below(layer + 1);
+            self.before[usize::from(both)].total()
+        };
+        let mut largest = (0, last);
+        for layer in (self.first..self.layers()).rev() {
+            let Some(kind) = self.kind_of(layer) else {
+                continue;
+            };
+            level -= kind.saved.total();
+            let here = level + kind.peak.total() + spread(layer);
+            if (first..=last).contains(&layer) && here > largest.0 {
+                largest = (here, layer);
+            }
+            level += kind.gradients.total();
+        }
+        Some(largest.1)
+    }
+
+    /// The embedding's gradient, where it is trained. A tied head's waits beside it, and their sum is a third tensor.
+    fn embedding(&self) -> Option<Tally> {
+        let run = &self.run;
+        let architecture = run.architecture;
+        if run.adapters().is_some() || self.first > 0 {
+            return None;
+        }
+        let mut tally = self.lasting.clone();
+        tally.plus(&self.head_gradients, 1);
+        self.keep_logits(&mut tally);
+        for kind in self.kinds.iter().flatten() {
+            tally.plus(&kind.gradients, kind.count);
+        }
+        let place = Place::Embedding;
+        let stays = if run.gradients_leave {
+            Segment::Temporaries
+        } else {
+            Segment::Gradients
+        };
+        let positions = architecture.learned_positions;
+        if positions > 0 && !run.gradients_leave {
+            let name = Name("positions", "gradient");
+            let sides = [positions, architecture.hidden];
+            tally.add(stays, place, name, sides, run.parameter, 1);
+        }
+        let width = architecture.embedding_size.unwrap_or(architecture.hidden);
+        let sides = [architecture.vocabulary, width];
+        let name = Name("embedding", "gradient");
+        tally.add(stays, place, name, sides, run.parameter, 1);
+        let mut stream = Tally::new(run.listing);
+        let (segment, entering) = (Segment::Temporaries, [run.tokens, architecture.hidden]);
+        let of_stream = Name("residual stream", "gradient");
+        stream.add(segment, place, of_stream, entering, run.parameter, 1);
+        let mut sum = Tally::new(run.listing);
+        let name = Name("embedding", "gradient, summed with the head’s");
+        sum.add(segment, place, name, sides, run.parameter, 1);
+        let summed = architecture.tied_embeddings && sum.total() > stream.total();
+        tally.plus(if summed { &sum } else { &stream }, 1);
+        Some(tally)
+    }
+
+    fn optimizer(&self) -> Tally {
+        let step = self.run.step;
+        let mut tally = self.lasting.clone();
+        let stand = step.accumulation > 1
+            || step.precision == Precision::MainGradients
+            || step.optimizer_in_backward;
+        if !stand {
+            tally.plus(&self.states.gradients, 1);
+        }
+        if !step.optimizer_in_backward {
+            tally.plus(&self.states.scratch, 1);
+        }
+        tally
+    }
+
+    /// What stands at a moment; none where the step has no such moment.
+    pub fn moment(&self, moment: Moment) -> Option<Tally> {
+        let last = self.layers().checked_sub(1)?;
+        let trained = self.first <= last;
+        match moment {
+            Moment::Forward => Some(self.forward()),
+            Moment::Loss => Some(self.loss()),
+            Moment::Head => Some(self.head()),
+            Moment::LastBlock => trained.then(|| self.block(last)),
+            Moment::InnerBlock => self.inner_block().map(|layer| self.block(layer)),
+            Moment::FirstBlock => (self.first < last).then(|| self.block(self.first)),
+            Moment::Embedding => self.embedding(),
+            Moment::Optimizer => Some(self.optimizer()),
+        }
+    }
+
+    /// Mean bytes that a block keeps, casts aside, over all blocks but the first and the last where there are more
+    /// than three.
+    pub fn block_bytes(&self) -> (u128, u64) {
+        let layers = self.layers();
+        let (from, to) = if layers > 3 { (1, layers - 1) } else { (0, 1) };
+        let sum = (from..to)
+            .filter_map(|layer| self.kind_of(layer))
+            .map(|kind| kind.saved.total() - kind.saved.of(Segment::Casts))
+            .sum();
+        (sum, to - from)
+    }
+
+    /// What stands outside the blocks.
+    pub fn ends(&self) -> Ends {
+        let run = &self.run;
+        let mut stream = Tally::new(false);
+        let sides = [run.tokens, run.architecture.hidden];
+        let (segment, place) = (Segment::Temporaries, Place::Embedding);
+        stream.add(segment, place, Name("", ""), sides, run.parameter, 1);
+        let loss = if run.autocast {
+            run.logits().total() + run.last_hidden().total()
+        } else {
+            run.logits().total()
+        };
+        Ends {
+            inputs: run.inputs().total(),
+            before: self.before[1].total(),
+            head_saved: self.head_saved.total(),
+            loss,
+            head_peak: self.head_peak.total(),
+            head_gradients: self.head_gradients.total(),
+            stream: stream.total(),
+        }
+    }
+
+    /// What one block comes to.
+    pub fn cost(&self, layer: u64) -> BlockCost {
+        self.kind_of(layer)
+            .map_or(BlockCost::default(), |kind| BlockCost {
+                saved: kind.saved.total(),
+                forward: kind.forward.total(),
+                peak: kind.peak.total(),
+                gradients_at_peak: kind.peak.of(Segment::Gradients),
+                gradients: kind.gradients.total(),
+                recomputed: self.run.kind(layer).recomputed,
+            })
+    }
+}

@@ -1,0 +1,266 @@
+//! What is held, by segment, and, where the list is wanted, tensor by tensor: one count for both.
+
+use super::saved::{Saved, Tape};
+use super::tensor::{Dtype, Entry, Name, Place, SEGMENTS, Segment, Shape};
+use crate::units::Bytes;
+
+/// Bytes by segment; the tensors themselves only where they are listed.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tally {
+    pub bytes: [u128; SEGMENTS],
+    pub entries: Option<Vec<Entry>>,
+}
+
+impl Tally {
+    /// Nothing yet; with `listing`, the tensors will be kept beside their sum.
+    pub fn new(listing: bool) -> Self {
+        Self {
+            bytes: [0; SEGMENTS],
+            entries: listing.then(Vec::new),
+        }
+    }
+
+    /// What a tape holds.
+    pub fn of_tape(tape: &Tape) -> Self {
+        Self::of_entries(tape.bytes(), tape.entries())
+    }
+
+    /// What a tape held when the attention scores were computed.
+    pub fn before_scores(tape: &Tape) -> Self {
+        let (bytes, entries) = tape.before_scores();
+        Self::of_entries(bytes, entries)
+    }
+
+    fn of_entries(bytes: [u128; SEGMENTS], entries: Option<&[(u32, Entry)]>) -> Self {
+        Self {
+            bytes,
+            entries: entries.map(|entries| entries.iter().map(|(_, entry)| *entry).collect()),
+        }
+    }
+
+    /// The larger of two tallies.
+    pub fn larger(self, other: Self) -> Self {
+        if other.total() > self.total() {
+            other
+        } else {
+            self
+        }
+    }
+
+    /// Bytes of all segments.
+    pub fn total(&self) -> u128 {
+        self.bytes.iter().sum()
+    }
+
+    /// Bytes of one segment.
+    pub fn of(&self, segment: Segment) -> u128 {
+        self.bytes[segment as usize]
+    }
+
+    /// Adds `count` tensors alike.
+    pub fn add(
+        &mut self,
+        segment: Segment,
+        place: Place,
+        name: Name,
+        shape: impl Into<Shape>,
+        dtype: Dtype,
+        count: u64,
+    ) {
+        let shape = shape.into();
+        let bytes = shape.bytes(dtype) * u128::from(count);
+        self.bytes[segment as usize] += bytes;
+        if let Some(entries) = &mut self.entries
+            && bytes > 0
+        {
+            entries.push(Entry {
+                segment,
+                place,
+                name,
+                shape,
+                dtype,
+                count,
+                bytes: Bytes(bytes),
+            });
+        }
+    }
+
+    /// Keeps one segment and forgets the others.
+    pub fn only(&mut self, segment: Segment) {
+        for (index, bytes) in self.bytes.iter_mut().enumerate() {
+            if index != segment as usize {
+                *bytes = 0;
+            }
+        }
+        if let Some(entries) = &mut self.entries {
+            entries.retain(|entry| entry.segment == segment);
+        }
+    }
+
+    /// Adds another tally `times` over.
+    pub fn plus(&mut self, other: &Self, times: u64) {
+        for (sum, bytes) in self.bytes.iter_mut().zip(other.bytes) {
+            *sum += bytes * u128::from(times);
+        }
+        if let (Some(entries), Some(more)) = (&mut self.entries, &other.entries)
+            && times > 0
+        {
+            entries.extend(more.iter().map(|entry| Entry {
+                count: entry.count * times,
+                bytes: Bytes(entry.bytes.0 * u128::from(times)),
+                ..*entry
+            }));
+        }
+    }
+}
+
+/// A tensor that a schedule holds until it gives it back with [`Heap::free`]. A view has no bytes of its own.
+#[must_use]
+#[derive(Debug)]
+pub(super) struct Live {
+    pub name: Name,
+    pub shape: Shape,
+    pub dtype: Dtype,
+    bytes: u128,
+    segment: Segment,
+    id: u32,
+}
+
+impl Live {
+    /// A view of a tensor that is held elsewhere.
+    pub fn view(&self) -> Self {
+        Self {
+            bytes: 0,
+            id: NO_ID,
+            ..*self
+        }
+    }
+}
+
+/// The tensors alive while a schedule runs, and those at its highest point.
+#[derive(Debug)]
+pub(super) struct Heap {
+    place: Place,
+    tape: Tape,
+    live: [u128; SEGMENTS],
+    total: u128,
+    peak: [u128; SEGMENTS],
+    highest: u128,
+    listing: Option<Listing>,
+}
+
+#[derive(Debug)]
+struct Listing {
+    next: u32,
+    live: Vec<(u32, Entry)>,
+    peak: Vec<Entry>,
+}
+
+const NO_ID: u32 = u32::MAX;
+
+impl Heap {
+    /// A schedule that starts with the tensors of a tape alive.
+    pub fn starting_with(tape: Tape, place: Place) -> Self {
+        let live = tape.bytes();
+        let total = live.iter().sum();
+        let listing = tape.entries().map(|entries| Listing {
+            next: Saved::COUNT as u32,
+            live: entries.to_vec(),
+            peak: entries.iter().map(|(_, entry)| *entry).collect(),
+        });
+        Self {
+            place,
+            tape,
+            live,
+            total,
+            peak: live,
+            highest: total,
+            listing,
+        }
+    }
+
+    /// Allocates a tensor.
+    pub fn alloc(
+        &mut self,
+        segment: Segment,
+        name: Name,
+        shape: impl Into<Shape>,
+        dtype: Dtype,
+    ) -> Live {
+        let shape = shape.into();
+        let bytes = shape.bytes(dtype);
+        self.live[segment as usize] += bytes;
+        self.total += bytes;
+        let mut id = NO_ID;
+        if let Some(listing) = &mut self.listing {
+            id = listing.next;
+            listing.next += 1;
+            let entry = Entry {
+                segment,
+                place: self.place,
+                name,
+                shape,
+                dtype,
+                count: 1,
+                bytes: Bytes(bytes),
+            };
+            listing.live.push((id, entry));
+        }
+        if self.total > self.highest {
+            self.highest = self.total;
+            self.peak = self.live;
+            if let Some(listing) = &mut self.listing {
+                listing.peak = listing.live.iter().map(|(_, entry)| *entry).collect();
+            }
+        }
+        Live {
+            name,
+            shape,
+            dtype,
+            bytes,
+            segment,
+            id,
+        }
+    }
+
+    /// Gives a tensor back.
+    pub fn free(&mut self, tensor: Live) {
+        self.live[tensor.segment as usize] -= tensor.bytes;
+        self.total -= tensor.bytes;
+        self.forget(tensor.id);
+    }
+
+    /// An operation on a saved tensor is done: the tensor goes when it was the last that holds it.
+    pub fn release(&mut self, saved: Saved) {
+        if let Some((segment, bytes)) = self.tape.release(saved) {
+            self.live[segment as usize] -= bytes;
+            self.total -= bytes;
+            self.forget(saved.index() as u32);
+        }
+    }
+
+    fn forget(&mut self, id: u32) {
+        if let Some(listing) = &mut self.listing
+            && let Some(place) = listing.live.iter().rposition(|(other, _)| *other == id)
+        {
+            listing.live.remove(place);
+        }
+    }
+
+    /// What is alive now.
+    pub fn now(&self) -> Tally {
+        Tally {
+            bytes: self.live,
+            entries: (self.listing.as_ref())
+                .map(|listing| listing.live.iter().map(|(_, entry)| *entry).collect()),
+        }
+    }
+
+    /// What was alive at the highest point.
+    pub fn peak(self) -> Tally {
+        Tally {
+            bytes: self.peak,
+            entries: self.listing.map(|listing| listing.peak),
+        }
+    }
+}
