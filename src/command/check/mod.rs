@@ -9,7 +9,7 @@ mod models;
 mod ranks;
 mod runs;
 mod throughput;
-mod time;
+pub mod time;
 
 use serde_json::{Value, json};
 use std::fmt;

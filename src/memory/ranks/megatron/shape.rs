@@ -126,8 +126,8 @@ impl RankShape {
             embedding: count(&|sum| head::embedding_parameters(&slice, sum)),
             head: [false, true].map(|tied| count(&|sum| head::head_parameters(&slice, tied, sum))),
             embedding_saved: bytes(&|sum| head::embedding_saved(&slice, sum)),
-            embedding_backward: head::embedding_backward(&slice).most() as f64,
-            head_most: levels.most() as f64,
+            embedding_backward: head::embedding_backward(&slice).top().above as f64,
+            head_most: levels.top().above as f64,
             head_now: levels.now() as f64,
             buffers: bytes(&|sum| head::inputs(&slice, sum))
                 + bytes(&|sum| head::rotary_table(&slice, sum))
@@ -154,8 +154,8 @@ fn of_kind(slice: Slice, selective: Slice, kind: LayerKind) -> LayerShape {
     LayerShape {
         saved: layer.saved_bytes() as f64,
         saved_selective: Layer::new(selective, kind).saved_bytes() as f64,
-        backward: layer.backward(false).most() as f64,
-        forward: layer.forward().most() as f64,
+        backward: layer.backward(false).top().above as f64,
+        forward: layer.forward().top().above as f64,
         dense: count(Group::Dense),
         routed: count(Group::Experts),
         dummies: dummies(&slice, &layer),
