@@ -4,7 +4,7 @@
 #[path = "../src/command/check/mod.rs"]
 mod check;
 
-use check::groundtruth::{architecture, phase, step};
+use check::groundtruth::{architecture, step};
 use petaday::field::Choice;
 use petaday::memory::detailed::{Footprint, Moment, Segment, Step, footprint, tensors};
 use petaday::units::Bytes;
@@ -128,7 +128,7 @@ fn the_moment_of_the_peak() {
             if second.1 as f64 > 0.99 * first.1 as f64 {
                 return;
             }
-            assert_eq!(phase(ours.peak_moment()), first.0, "{}", row["id"]);
+            assert_eq!(ours.peak_moment().phase(), first.0, "{}", row["id"]);
         });
     }
 }
@@ -139,7 +139,7 @@ fn every_phase() {
     for table in [CASES, FAMILIES] {
         each(table, |row, _, ours| {
             let most = |of: &str| {
-                let moments = Moment::ALL.iter().filter(|moment| phase(**moment) == of);
+                let moments = Moment::ALL.iter().filter(|moment| moment.phase() == of);
                 let totals = moments
                     .filter_map(|moment| ours.at(*moment))
                     .map(|held| held.total().0);

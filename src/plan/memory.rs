@@ -145,9 +145,7 @@ pub(super) fn candidates(
             last: index + 1 == stages,
         };
         let plain = |rank: &Rank| rank.layers - rank.experts;
-        let covers = |other: &Rank| {
-            other.experts >= rank.experts && plain(other) >= plain(&rank)
-        };
+        let covers = |other: &Rank| other.experts >= rank.experts && plain(other) >= plain(&rank);
         let dominated = !rank.last && kept.iter().any(covers);
         if !dominated {
             kept.push(rank);
@@ -192,7 +190,8 @@ pub(super) fn least_recomputed(
     let chunks = held.chunks;
     let all = rank.layers.div_ceil(chunks) * chunks;
     let least = ((none - capacity) / saves).ceil().max(1.0);
-    if !(least <= all as f64) {
+    // Where a layer saves nothing, `least` is infinite or no number.
+    if !least.is_finite() || least > all as f64 {
         return None;
     }
     let mut layers = (least as u64).div_ceil(chunks) * chunks;
@@ -301,8 +300,7 @@ impl<'a> Load<'a> {
         // A chunk's input and what its layers keep; its output goes once it is sent, and stays for the final norm.
         let layers = kept * self.saved + recomputed * shape.residual;
         let sent = if self.rank.last { 0.0 } else { shape.residual };
-        let activations =
-            self.in_flight * (layers - sent).max(0.0) + self.ends;
+        let activations = self.in_flight * (layers - sent).max(0.0) + self.ends;
         let total = self.constant + activations;
         let (mut level, mut most) = (total, self.constant + self.step);
         if self.rank.last {

@@ -6,8 +6,8 @@
 mod constants;
 mod formulas;
 mod layer;
-mod memory;
 mod machine;
+mod memory;
 mod search;
 mod software;
 mod stages;
@@ -16,8 +16,8 @@ mod traffic;
 
 pub use constants::Constants;
 pub use layer::{Layer, Recomputed, Shape};
-pub use memory::StateBytes;
 pub use machine::{Machine, operand_bytes};
+pub use memory::StateBytes;
 pub use search::{Candidate, Progress, Reason, Search, Space};
 pub use software::{AttentionForm, Graphs, Launches, Software};
 pub use step_time::{Costs, Place, StepTime, Task, step_time};

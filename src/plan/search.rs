@@ -285,7 +285,11 @@ impl Search {
         }
         let cut = self.cuts.len() as u32;
         let least_data = places.iter().map(|place| place.1).min().unwrap_or(1);
-        let experts = self.task.architecture.experts.map_or(1, |experts| experts.count);
+        let experts = self
+            .task
+            .architecture
+            .experts
+            .map_or(1, |experts| experts.count);
         for expert in divisors(experts) {
             let mut possible = 0;
             for (_, data, _) in &places {

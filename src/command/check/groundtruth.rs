@@ -3,7 +3,7 @@
 //! The peak is held against `peak_total`. No row is left out but for a value that this reader does not know.
 
 use super::{Comparison, Outcome, Table};
-use petaday::memory::detailed::{AdapterDtype, Adapters, Base, Moment, Step, Targets, footprint};
+use petaday::memory::detailed::{AdapterDtype, Adapters, Base, Step, Targets, footprint};
 use petaday::model::Architecture;
 use petaday::model::huggingface::import_class;
 use petaday::training::{AttentionKernel, Optimizer, OptimizerStep, Precision, Recomputation};
@@ -142,17 +142,4 @@ fn adapters(lora: &Value) -> Result<Option<Adapters>, &'static str> {
         base: Base::AsTrained,
         dropout: false,
     }))
-}
-
-/// The phase of the step in which a moment lies, as the rows name it: `fwd`, `bwd` or `opt`.
-pub fn phase(moment: Moment) -> &'static str {
-    match moment {
-        Moment::Forward | Moment::Loss => "fwd",
-        Moment::Head
-        | Moment::LastBlock
-        | Moment::InnerBlock
-        | Moment::FirstBlock
-        | Moment::Embedding => "bwd",
-        Moment::Optimizer => "opt",
-    }
 }

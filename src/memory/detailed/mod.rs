@@ -24,7 +24,7 @@ mod step;
 mod tally;
 mod tensor;
 
-pub(super) use blocks::{BlockCost, Blocks, Ends, optimizer as optimizer_of};
+pub(super) use blocks::{Blocks, optimizer as optimizer_of};
 
 pub use adapters::{AdapterDtype, Adapters, Base, Targets};
 pub use implementation::{Buffers, Implementation, Join, PositionIds, Rotary, Scores};
@@ -36,6 +36,21 @@ use crate::field::Choice;
 use crate::units::Bytes;
 use moments::{MOMENTS, Outline};
 use tensor::SEGMENTS;
+
+impl Moment {
+    /// The phase of the step in which it lies: `fwd`, `bwd` or `opt`.
+    pub const fn phase(self) -> &'static str {
+        match self {
+            Self::Forward | Self::Loss => "fwd",
+            Self::Head
+            | Self::LastBlock
+            | Self::InnerBlock
+            | Self::FirstBlock
+            | Self::Embedding => "bwd",
+            Self::Optimizer => "opt",
+        }
+    }
+}
 
 /// Bytes of each segment at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -6,6 +6,11 @@
 use super::tensor::{Dtype, Entry, Name, Place, SEGMENTS, Segment, Shape};
 use crate::units::Bytes;
 
+/// Bytes by segment.
+type Sums = [u128; SEGMENTS];
+/// Listed tensors, each with its place.
+type Entries = [(u32, Entry)];
+
 /// Declares an enum whose every variant has a name for readers.
 macro_rules! named {
     ($(#[$doc:meta])* $name:ident { $($variant:ident $label:literal,)+ }) => {
@@ -282,7 +287,7 @@ impl Tape {
     }
 
     /// What was kept before the attention scores.
-    pub fn before_scores(&self) -> ([u128; SEGMENTS], Option<&[(u32, Entry)]>) {
+    pub fn before_scores(&self) -> (Sums, Option<&Entries>) {
         let (sums, listed) = self.before_scores;
         let entries = (self.entries.as_deref()).map(|all| all.get(..listed).unwrap_or(all));
         (sums, entries)

@@ -9,7 +9,7 @@ use super::shards::{Sharing, Unit, Units};
 use super::tensor::{Top, rounded};
 use crate::field::choice;
 use crate::memory::detailed::{Blocks, Step};
-use crate::model::parameters::{BlockKind, Tensor};
+use crate::model::parameters::Tensor;
 use crate::training::Precision;
 use crate::units::Bytes;
 
@@ -396,10 +396,5 @@ impl<'a> Sharded<'a> {
                 Moment::Layers,
             );
         }
-    }
-
-    /// Whether a block has experts.
-    pub(super) fn kind(&self, layer: u64) -> BlockKind {
-        self.step.architecture.block_kind(layer)
     }
 }

@@ -37,10 +37,10 @@ impl<'a> Megatron<'a> {
         let slice = Slice::new(model, layout, run);
         let mut kinds = [None; LayerKind::ALL.len()];
         for kind in LayerKind::ALL {
-            if has_kind(model, kind) {
-                if let Some(cost) = kinds.get_mut(kind.index()) {
-                    *cost = Some(Cost::of(&Layer::new(slice, kind)));
-                }
+            if has_kind(model, kind)
+                && let Some(cost) = kinds.get_mut(kind.index())
+            {
+                *cost = Some(Cost::of(&Layer::new(slice, kind)));
             }
         }
         let parameters = |of: &dyn Fn(&mut Parameters)| {
