@@ -3,7 +3,7 @@
 //!
 //! For scale: Calculon evaluates 229 layouts a second and llm-analysis 4,000, in Python.
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput};
 use petaday::hardware::{Accelerator, Arithmetic, AttentionKernels};
 use petaday::layout::{Schedule, Sharding};
 use petaday::memory::ranks::megatron::Run;
@@ -67,7 +67,12 @@ fn searches(criterion: &mut Criterion) {
             "{name}: {} layouts, {} fit, best {:?}",
             search.counted(),
             search.fitting(),
-            search.best().first().map(|best| (best.layout(), best.shape.micro_batch, best.seconds, best.bytes / 1e9))
+            search.best().first().map(|best| (
+                best.layout(),
+                best.shape.micro_batch,
+                best.seconds,
+                best.bytes / 1e9
+            ))
         );
         group.throughput(Throughput::Elements(search.counted()));
         group.bench_function(name, |bench| bench.iter(|| searched(black_box(&question))));
@@ -75,5 +80,8 @@ fn searches(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, searches);
-criterion_main!(benches);
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    searches(&mut criterion);
+    criterion.final_summary();
+}

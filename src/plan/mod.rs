@@ -17,7 +17,7 @@ mod traffic;
 pub use constants::Constants;
 pub use layer::{Layer, Recomputed, Shape};
 pub use machine::{Machine, operand_bytes};
-pub use memory::StateBytes;
+pub use memory::{StateBytes, fullest_rank};
 pub use search::{Candidate, Progress, Reason, Search, Space};
 pub use software::{AttentionForm, Graphs, Launches, Software};
 pub use step_time::{Costs, Place, StepTime, Task, step_time};
