@@ -5,10 +5,10 @@
 
 use criterion::{Criterion, Throughput};
 use petaday::hardware::{Accelerator, Arithmetic, AttentionKernels};
-use petaday::layout::{Schedule, Sharding};
-use petaday::memory::ranks::megatron::Run;
+use petaday::layout::{Layout, Schedule, Sharding};
+use petaday::memory::ranks::megatron::{RankShape, Run};
 use petaday::model::Model;
-use petaday::plan::{Constants, Machine, Search, Software, Space, StateBytes, Task};
+use petaday::plan::{Constants, Machine, Search, Shape, Software, Space, StateBytes, Task};
 use std::hint::black_box;
 
 fn question(model: &str, gpus: u64, global_batch: u64, sequence: u64) -> (Task, Space) {
@@ -78,6 +78,33 @@ fn searches(criterion: &mut Criterion) {
         group.bench_function(name, |bench| bench.iter(|| searched(black_box(&question))));
     }
     group.finish();
+    parts(criterion);
+}
+
+/// What a search does once for a shape of micro-batch.
+fn parts(criterion: &mut Criterion) {
+    for (name, model) in [("405B", "llama-3.1-405b"), ("671B", "deepseek-v3")] {
+        let (task, space) = question(model, 2_048, 2_048, 4_096);
+        let shape = Shape {
+            micro_batch: 1,
+            tensor: 8,
+            sequence_parallel: true,
+            context: 1,
+            expert: 1,
+            expert_tensor: 1,
+        };
+        criterion.bench_function(&format!("{name}: times of a shape"), |bench| {
+            bench.iter(|| task.costs(black_box(shape)));
+        });
+        let layout = Layout {
+            tensor: 8,
+            sequence_parallel: true,
+            ..Layout::ONE_GPU
+        };
+        criterion.bench_function(&format!("{name}: bytes of a shape"), |bench| {
+            bench.iter(|| RankShape::new(&task.architecture, black_box(&layout), &space.run));
+        });
+    }
 }
 
 fn main() {

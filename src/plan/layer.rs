@@ -55,11 +55,13 @@ pub struct Layer {
 
 impl Layer {
     /// All of it, in seconds.
+    #[inline]
     pub fn total(&self) -> f64 {
         self.compute + self.launch + self.tensor + self.context + self.expert
     }
 
     /// The sum of `times` of this and of the other.
+    #[inline]
     pub(super) fn plus(self, times: f64, other: &Self) -> Self {
         Self {
             compute: self.compute + times * other.compute,

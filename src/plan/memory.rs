@@ -115,6 +115,7 @@ pub(super) struct Shares {
 impl Shares {
     /// Of a shape on `data` data-parallel ranks: all that hold the same weights share, context-parallel ones too, and of
     /// routed experts there are fewer.
+    #[inline]
     pub fn of(states: &StateBytes, sharding: Sharding, shape: &Shape, data: u64) -> Self {
         let ranks = data * shape.context;
         let experts = (ranks * shape.tensor / (shape.expert * shape.expert_tensor)).max(1);
@@ -234,6 +235,7 @@ pub(super) struct Load {
 }
 
 impl Load {
+    #[inline]
     pub fn new(shape: &RankShape, rank: &Rank, flow: &Flow) -> Self {
         let (layers, experts) = (rank.layers as f64, rank.experts as f64);
         let plain = layers - experts;
@@ -289,6 +291,7 @@ impl Load {
     }
 
     /// With its states shared.
+    #[inline]
     pub fn with(&self, shares: &Shares) -> Loaded<'_> {
         Loaded {
             load: self,
@@ -314,6 +317,7 @@ pub(super) struct Loaded<'a> {
 
 impl Loaded<'_> {
     /// Bytes of its largest moment, with `layers` of it recomputed whole, or all of its attention's cores.
+    #[inline]
     pub fn peak(&self, shape: &RankShape, recomputed: Recomputed, layers: u64) -> f64 {
         let saved = if recomputed == Recomputed::Attention {
             self.load.saved_selective
@@ -332,34 +336,35 @@ impl Loaded<'_> {
     ///
     /// What stands between the passes falls by the same with each layer recomputed, so the least number follows by a
     /// division; but the moment in which a layer is recomputed holds it whole, so that it may take a few more.
+    #[inline]
     pub fn least_recomputed(&self, shape: &RankShape, capacity: f64) -> Option<u64> {
         let load = self.load;
+        // No recomputation takes states away.
+        if self.constant > capacity {
+            return None;
+        }
         let none = self.largest(shape, load.saved, 0.0);
         if none <= capacity {
             return Some(0);
         }
-        // Less than what no recomputation takes away.
-        if self.constant > capacity {
-            return None;
-        }
         let saves = load.in_flight * (load.saved - shape.residual);
-        let chunks = load.chunks;
-        let all = load.rank.layers.div_ceil(chunks) * chunks;
-        let least = ((none - capacity) / saves).ceil().max(1.0);
+        let chunks = load.chunks as f64;
+        let least = ((none - capacity) / (saves * chunks)).ceil().max(1.0);
         // Where a layer saves nothing, `least` is infinite or no number.
-        if !least.is_finite() || least > all as f64 {
+        if !least.is_finite() {
             return None;
         }
-        let mut layers = (least as u64).div_ceil(chunks) * chunks;
-        while layers <= all {
-            if self.peak(shape, Recomputed::Layer, layers) <= capacity {
-                return Some(layers);
+        let mut layers = least * chunks;
+        while layers < load.layers + chunks {
+            if self.largest(shape, load.saved, layers.min(load.layers)) <= capacity {
+                return Some(layers as u64);
             }
             layers += chunks;
         }
         None
     }
 
+    #[inline]
     fn largest(&self, shape: &RankShape, saved: f64, recomputed: f64) -> f64 {
         let load = self.load;
         let kept = load.layers - recomputed;
@@ -375,14 +380,13 @@ impl Loaded<'_> {
         } else {
             level += shape.residual;
         }
-        let backward = shape.plain.backward.max(shape.experts.backward);
+        let backward = shape.backward;
         let (mut kept_here, mut again_here) = (load.per_chunk, 0.0);
         if recomputed > 0.0 {
             again_here = load.per_chunk * recomputed / load.layers;
             kept_here -= again_here;
-            let forward = shape.plain.forward.max(shape.experts.forward);
             let below = level - kept_here * saved;
-            most = most.max(below + (saved + backward).max(forward));
+            most = most.max(below + (saved + backward).max(shape.forward));
         }
         if kept > 0.0 {
             most = most.max(level + backward);
@@ -397,6 +401,7 @@ impl Loaded<'_> {
 
 /// Micro-batches of a rank's layers in flight at its worst moment, counted as
 /// [`pipeline::work`](crate::memory::ranks::pipeline::work) does; of interleaved chunks, their share of the rank.
+#[inline]
 fn in_flight(flow: &Flow, index: u64) -> f64 {
     let (p, v, m) = (flow.stages, flow.chunks, flow.micro_batches);
     let behind = p - index;

@@ -479,11 +479,13 @@ impl Tally<'_> {
             return;
         }
         let (layer, head) = (self.costs.layer[0].total(), self.costs.head);
-        let slowest = |split: &&SplitRanks| split.stages.slowest(layer, 0.0, 0, head);
+        let slowest = |split: &SplitRanks| split.stages.slowest(layer, 0.0, 0.0, head);
         let mut split: Option<&SplitRanks> = None;
+        let mut fastest = f64::INFINITY;
         for one in pipeline.splits.iter().flatten() {
-            if split.is_none_or(|best| slowest(&one) < slowest(&best)) {
-                split = Some(one);
+            let time = slowest(one);
+            if time < fastest {
+                (fastest, split) = (time, Some(one));
             }
         }
         let Some(split) = split else { return };
@@ -529,22 +531,31 @@ impl Tally<'_> {
                 .step_time_on(self.costs, place, stages, roads)
                 .total()
         };
-        let mut layers = Some(0);
+        // As it is, if it fits so.
         let mut plainly: f64 = 0.0;
+        let mut fitting = 0;
         for load in self.loads.iter() {
-            let loaded = load.with(shares);
-            match loaded.least_recomputed(self.shape, capacity) {
-                Some(least) => layers = layers.map(|layers: u64| layers.max(least)),
-                None => layers = None,
+            let bytes = load.with(shares).peak(self.shape, Recomputed::Nothing, 0);
+            plainly = plainly.max(bytes);
+            if bytes > capacity {
+                break;
             }
-            if layers == Some(0) {
-                plainly = plainly.max(loaded.peak(self.shape, Recomputed::Nothing, 0));
-            }
+            fitting += 1;
         }
-        if layers == Some(0) {
+        if plainly <= capacity {
             let seconds = seconds(&place);
             self.keep(place, seconds, plainly);
             return;
+        }
+        let mut layers = Some(0);
+        for load in self.loads.iter().skip(fitting) {
+            match load.with(shares).least_recomputed(self.shape, capacity) {
+                Some(least) => layers = layers.map(|layers: u64| layers.max(least)),
+                None => {
+                    layers = None;
+                    break;
+                }
+            }
         }
         let fullest = |recomputed, layers| {
             self.loads
@@ -579,9 +590,19 @@ impl Tally<'_> {
         }
         place.recomputed = Recomputed::Layer;
         place.recomputed_layers = u64::MAX;
-        let bytes = fullest(Recomputed::Layer, u64::MAX);
         self.rejected[Reason::Memory as usize] += 1;
-        if self.miss.is_none_or(|miss| bytes < miss.bytes) {
+        let nearest = self.miss.map_or(f64::INFINITY, |miss| miss.bytes);
+        let mut bytes: f64 = 0.0;
+        for load in self.loads.iter() {
+            bytes = bytes.max(
+                load.with(shares)
+                    .peak(self.shape, Recomputed::Layer, u64::MAX),
+            );
+            if bytes >= nearest {
+                break;
+            }
+        }
+        if bytes < nearest {
             *self.miss = Some(Candidate {
                 shape: self.costs.shape,
                 place,

@@ -105,6 +105,7 @@ pub struct StepTime {
 
 impl StepTime {
     /// Each cause with its name, in the order of a chart.
+    #[inline]
     pub const fn causes(&self) -> [(&'static str, f64); 11] {
         [
             ("Compute", self.compute),
@@ -122,6 +123,7 @@ impl StepTime {
     }
 
     /// Seconds of the whole step.
+    #[inline]
     pub fn total(&self) -> f64 {
         self.causes().iter().map(|(_, seconds)| seconds).sum()
     }
@@ -170,6 +172,7 @@ impl Task {
     }
 
     /// The same, with the layers of the pipeline's ranks and its roads at hand.
+    #[inline]
     pub(super) fn step_time_on(
         &self,
         costs: &Costs,
@@ -195,7 +198,12 @@ impl Task {
         };
         // One micro-batch on the mean rank and on the slowest.
         let stage = each * mean.total() + costs.head / p;
-        let slowest = stages.slowest(plain.total(), more, place.recomputed_layers, costs.head);
+        let slowest = stages.slowest(
+            plain.total(),
+            more,
+            place.recomputed_layers as f64,
+            costs.head,
+        );
         let handing = if place.chunks > 1 && self.software.pipeline_overlap {
             // With several chunks a rank works on another meanwhile.
             0.0
@@ -295,6 +303,7 @@ impl Task {
     }
 
     /// Seconds of the pipeline's bubble, `stage` being the mean rank's for one micro-batch.
+    #[inline]
     fn waiting(&self, place: &Place, stage: f64, layer: &Layer, layers: f64) -> f64 {
         let (p, v) = (place.pipeline as f64, place.chunks as f64);
         if place.pipeline <= 1 {
@@ -318,6 +327,7 @@ impl Task {
 
     /// Exposed seconds of data-parallel traffic: what compute does not hide, of a micro-batch at either end of the step
     /// or, where every micro-batch gathers, of each. `busy` is a micro-batch's time on the slowest rank.
+    #[inline]
     fn data_traffic(&self, place: &Place, roads: &Roads, busy: f64) -> f64 {
         let hidden = if self.software.data_overlap {
             self.constants.data_overlap * busy
