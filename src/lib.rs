@@ -4,11 +4,12 @@
 //!
 //! 1. [`units`] quantities and how they are printed
 //! 2. [`formula`] one definition of a formula, read as a number or as an explanation
-//! 3. [`hardware`] what a model is trained on
+//! 3. [`field`] what can be chosen; [`model`] what is trained, [`hardware`] what it is trained on, [`training`] how,
+//!    [`layout`] over how many GPUs
 //! 4. [`scenario`] everything a reader chose, valid by construction
 //! 5. [`compute`] FLOP, time, and the converter between them
 //! 6. [`memory`] what each GPU holds
-//! 7. [`estimate`] the whole core in one call, [`advice`] beside it
+//! 7. [`estimate`] the whole core in one call, [`advice`] beside it; [`plan`] the search over layouts
 //! 8. [`link`] a scenario as a URL and back
 //! 9. [`form`] what is typed and not yet valid
 //! 10. [`report`] and [`chart`] an estimate as text, as rectangles

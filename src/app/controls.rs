@@ -152,9 +152,12 @@ pub(super) fn Select(
             page.choose(field, value);
         }
     };
-    let options = options(field).into_iter().map(|(option, label)| {
-        view! { <option value=option selected=flag(move || *chosen.read() == *option)>{label}</option> }
-    });
+    // The first paint needs what is chosen, not all that could be.
+    let first = untrack(|| chosen.get());
+    let options = options(field)
+        .into_iter()
+        .filter(|(option, _)| cfg!(target_arch = "wasm32") || *option == first)
+        .map(|(option, label)| view! { <option value=option selected=*option == first>{label}</option> });
     view! {
         <select id=id aria-label=name on:change=choose prop:value=chosen>{options.collect_view()}</select>
     }

@@ -1,7 +1,9 @@
 //! The one list of what can be chosen: name, unit, range, scale and help of every field.
 
 use super::{Invalid, Scenario};
-use crate::field::{Kind, Malformed, Scale, Slider, Value, count, decimal, length, options};
+use crate::field::{
+    Choice, Kind, Malformed, Scale, Slider, Value, count, decimal, length, options,
+};
 use crate::hardware::ACCELERATORS;
 use crate::training::{GradientDtype, Optimizer, Precision, Recomputation};
 
@@ -25,6 +27,12 @@ pub enum Field {
     Layers,
     Heads,
     TensorParallel,
+}
+
+/// The three options that the rule of thumb knows; the others are the detailed estimator's.
+fn of_the_rule<C: Choice>() -> Kind {
+    let known = C::ALL.iter().take(3);
+    Kind::Choice(known.map(|option| (option.key(), option.label())).collect())
 }
 
 impl Field {
@@ -143,9 +151,9 @@ impl Field {
             Self::Heads => count("", 1.0, 1_024.0, Scale::Whole),
             Self::TensorParallel => count("", 1.0, 1_024.0, Scale::Whole),
             Self::Gpu => Kind::Choice(ACCELERATORS.iter().map(|gpu| (gpu.id, gpu.name)).collect()),
-            Self::Precision => options::<Precision>(),
+            Self::Precision => of_the_rule::<Precision>(),
             Self::Gradients => options::<GradientDtype>(),
-            Self::Optimizer => options::<Optimizer>(),
+            Self::Optimizer => of_the_rule::<Optimizer>(),
             Self::Recomputation => options::<Recomputation>(),
         }
     }

@@ -29,7 +29,7 @@ after(() => Promise.all([browser?.close(), server?.close()]));
  * It fails as well where a page says anything in the console, throws, or asks for what is not there.
  */
 export function check(name, body) {
-  test(name, { timeout: 60_000 }, async () => {
+  test(name, { timeout: 240_000 }, async () => {
     const [complaints, requests, opened] = [[], [], []];
     const earlier = server.requests.length;
     const open = async (address = "", options) => {

@@ -136,19 +136,6 @@ fn outcome_recorded(row: &Value) -> Outcome {
     let (layout, run) = recorded(inputs);
     let megatron = Megatron::new(&model, &layout, &run, Split::default());
     let stage = megatron.stage(count(&inputs["stage"]));
-    if std::env::var("RANKS_DEBUG").is_ok() {
-        let theirs = |key: &str| row["at_peak"][key].as_i64().unwrap_or(0);
-        println!(
-            "   param {} grad {} opt {} buf {} act {} moment {:?} theirs {}",
-            stage.parameters.0 as i64 - theirs("param"),
-            stage.gradients.0 as i64 - theirs("main_grad"),
-            stage.optimizer.0 as i64 - row["opt_bytes_rank"].as_i64().unwrap_or(0),
-            stage.buffers.0 as i64 - theirs("global_buf") - theirs("input"),
-            stage.activations.0 as i64 - row["act_in_flight"].as_i64().unwrap_or(0),
-            stage.moment,
-            row["peak_phase"]
-        );
-    }
     Outcome::Compared(Comparison::of_integers(
         "peak, bytes",
         stage.peak.0,
@@ -278,9 +265,6 @@ fn outcome_measured(row: &Value) -> Outcome {
     let Some(stage) = worst else {
         return Outcome::LeftOut("no stage");
     };
-    if std::env::var("RANKS_DEBUG").is_ok() {
-        println!("{stage:?}");
-    }
     Outcome::Compared(Comparison::of_reals(
         "allocated peak of the worst stage, bytes",
         stage.peak.0 as f64,

@@ -75,6 +75,9 @@ fn outcome(row: &Value) -> Outcome {
     if text(&inputs["strategy"]) == "ddp" {
         return ddp(inputs, &architecture, theirs);
     }
+    if inputs["tp"].as_u64().unwrap_or(1) > 1 {
+        return Outcome::LeftOut("tensor parallel by DTensor is not counted yet");
+    }
     let Some(run) = fsdp(inputs) else {
         return Outcome::LeftOut("unknown dtypes or ranks");
     };
@@ -87,18 +90,6 @@ fn outcome(row: &Value) -> Outcome {
         Err(rule) => return Outcome::LeftOut(rule),
     };
     let footprint = Sharded::new(&step, run).footprint();
-    if std::env::var("RANKS_DEBUG").is_ok() {
-        println!(
-            "  param {} opt {} grad {} act {} head_saved {} {:?} {}",
-            footprint.parameters.0 as i64 - row["param_bytes_rank"].as_i64().unwrap_or(0),
-            footprint.optimizer.0 as i64 - row["opt_bytes_rank"].as_i64().unwrap_or(0),
-            footprint.gradients.0 as i64 - row["grad_bytes_rank"].as_i64().unwrap_or(0),
-            footprint.in_flight.0 as i64 - row["act_fwd_end"].as_i64().unwrap_or(0),
-            row["head_loss_saved"],
-            footprint.moment,
-            row["peak_phase"],
-        );
-    }
     Outcome::Compared(Comparison::of_integers(
         "peak, bytes",
         footprint.peak.0,

@@ -128,7 +128,8 @@ fn megatron(row: &Value, architecture: Architecture) -> Option<Timed> {
     let degree = |field| count(row, field).unwrap_or(1);
     let (tensor, pipeline, context) = (degree("tp"), degree("pp"), degree("cp"));
     let gpus = count(row, "gpus")?;
-    let data = gpus.checked_div(tensor * pipeline * context)?;
+    let model_parallel = tensor.checked_mul(pipeline)?.checked_mul(context)?;
+    let data = gpus.checked_div(model_parallel).filter(|data| *data > 0)?;
     let precision = row["precision"].as_str()?.to_ascii_uppercase();
     let narrow = if precision.contains("FP4") {
         Arithmetic::Fp4

@@ -47,7 +47,7 @@ fn read_row(row: &Value) -> Option<Timed> {
     let experts = match experts {
         None => None,
         Some(routed) => Some(Experts {
-            layers: LayerSet::from(count(model, "dense_layers")?),
+            layers: LayerSet::from(model["dense_layers"].as_u64()?),
             count: routed,
             active: count(model, "topk")?,
             size: count(model, "moe_ffn")?,
