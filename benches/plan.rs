@@ -4,45 +4,21 @@
 //! For scale: Calculon evaluates 229 layouts a second and llm-analysis 4,000, in Python.
 
 use criterion::{Criterion, Throughput};
-use petaday::hardware::{Accelerator, Arithmetic, AttentionKernels};
-use petaday::layout::{Layout, Schedule, Sharding};
-use petaday::memory::ranks::megatron::{RankShape, Run};
+use petaday::hardware::Accelerator;
+use petaday::layout::Layout;
+use petaday::memory::ranks::megatron::RankShape;
 use petaday::model::Model;
-use petaday::plan::{Constants, Machine, Search, Shape, Software, Space, StateBytes, Task};
+use petaday::plan::{Question, Search, Shape, Space, Task};
 use std::hint::black_box;
 
 fn question(model: &str, gpus: u64, global_batch: u64, sequence: u64) -> (Task, Space) {
     let accelerator = Accelerator::find("h100-sxm").expect("an H100");
-    let task = Task {
-        architecture: Model::find(model).expect("a model").architecture(),
-        sequence,
-        machine: Machine::of(
-            accelerator,
-            Arithmetic::SixteenBit,
-            Arithmetic::SixteenBit,
-            AttentionKernels::Current,
-        ),
-        software: Software::megatron(),
-        constants: Constants::FITTED,
-        operand_bytes: 2.0,
-        element_bytes: 2.0,
-        gradient_bytes: 4.0,
-        adapters_only: false,
-        imbalance: 1.0,
-        optimizer_bytes: 40.0,
+    let architecture = Model::find(model).expect("a model").architecture();
+    let question = Question {
+        tensor_beyond_links: true,
+        ..Question::of(architecture, sequence, global_batch, accelerator, gpus)
     };
-    let space = Space {
-        gpus,
-        global_batch,
-        capacity: 0.92 * accelerator.usable.0 as f64,
-        states: StateBytes::MAIN_GRADIENTS,
-        run: Run::DEFAULT,
-        shardings: &[Sharding::None, Sharding::Distributed, Sharding::Fsdp2],
-        schedule: Schedule::OneForwardOneBackward,
-        most_chunks: 16,
-        most_tensor: 128,
-    };
-    (task, space)
+    (question.task(), question.space())
 }
 
 fn searched(question: &(Task, Space)) -> Search {

@@ -50,6 +50,7 @@ fn question(fields: &str, family: Family, gpus: u64, batch: u64, gb: f64) -> (Ta
             ..Run::DEFAULT
         },
         shardings: SHARDINGS,
+        sharded_pipelines: gpus.is_multiple_of(4),
         schedule: Schedule::OneForwardOneBackward,
         most_chunks: 4,
         most_tensor: 16,
@@ -67,7 +68,7 @@ fn searched(task: Task, space: Space) -> Search {
 struct Naive {
     fitting: Vec<Candidate>,
     counted: u64,
-    rejected: [u64; 7],
+    rejected: [u64; 8],
     least_missing: f64,
 }
 
@@ -78,7 +79,7 @@ fn naive(task: &Task, space: &Space) -> Naive {
     let mut found = Naive {
         fitting: Vec::new(),
         counted: 0,
-        rejected: [0; 7],
+        rejected: [0; 8],
         least_missing: f64::INFINITY,
     };
     let divides = |divisor: u64, count: u64| count.is_multiple_of(divisor);
@@ -150,6 +151,11 @@ fn pipelines(task: &Task, space: &Space, shape: Shape, at: (u64, u64, u64), foun
         }
         for &sharding in space.shardings {
             if data * shape.context == 1 && sharding != space.shardings[0] {
+                continue;
+            }
+            let shares_more = [Sharding::Zero2, Sharding::Fsdp2].contains(&sharding);
+            if shares_more && stages > 1 && !space.sharded_pipelines {
+                found.rejected[Reason::Sharding as usize] += 1;
                 continue;
             }
             let costs = task.costs(shape);

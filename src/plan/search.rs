@@ -26,6 +26,9 @@ pub struct Space {
     pub run: Run,
     /// What data-parallel ranks may share.
     pub shardings: &'static [Sharding],
+    /// Whether gradients or weights may be shared where there are stages: launchers mostly refuse, for every micro-batch
+    /// would reduce or gather.
+    pub sharded_pipelines: bool,
     /// The order of the stages' work.
     pub schedule: Schedule,
     /// Chunks that a rank may hold at most; 1 for no interleaving.
@@ -49,19 +52,22 @@ pub enum Reason {
     Experts,
     /// Interleaving takes micro-batches in rounds of one for each stage.
     Interleaving,
+    /// Gradients or weights would be shared among ranks of a pipeline.
+    Sharding,
     /// It does not fit, whatever is recomputed.
     Memory,
 }
 
 impl Reason {
     /// Every reason, in the order in which they are looked for.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Heads,
         Self::Sequence,
         Self::Layers,
         Self::Batch,
         Self::Experts,
         Self::Interleaving,
+        Self::Sharding,
         Self::Memory,
     ];
 
@@ -74,6 +80,9 @@ impl Reason {
             Self::Batch => "the data-parallel degree does not divide the global batch",
             Self::Experts => "the expert-parallel degree does not divide the ranks",
             Self::Interleaving => "interleaving needs a multiple of the stages in micro-batches",
+            Self::Sharding => {
+                "pipeline stages do not share gradients or weights with this software"
+            }
             Self::Memory => "it does not fit into memory, even with every layer recomputed",
         }
     }
@@ -503,6 +512,14 @@ impl Tally<'_> {
         for &sharding in self.space.shardings {
             // One rank alone shares with nobody.
             if ranks == 1 && Some(&sharding) != self.space.shardings.first() {
+                continue;
+            }
+            let each_micro_batch = !matches!(
+                sharding,
+                Sharding::None | Sharding::Zero1 | Sharding::Distributed
+            );
+            if each_micro_batch && pipeline.stages > 1 && !self.space.sharded_pipelines {
+                self.rejected[Reason::Sharding as usize] += 1;
                 continue;
             }
             let shares = Shares::of(&self.space.states, sharding, &self.costs.shape, data);
