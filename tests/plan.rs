@@ -4,8 +4,9 @@ mod support;
 
 use petaday::hardware::{Accelerator, Arithmetic, AttentionKernels};
 use petaday::layout::{Schedule, Sharding};
-use petaday::memory::ranks::megatron::{CoreAttention, Run};
-use petaday::model::{Architecture, Family};
+use petaday::memory::ranks::megatron::{CoreAttention, Megatron, Recompute, Run};
+use petaday::memory::ranks::pipeline::Split;
+use petaday::model::{Architecture, Family, Model};
 use petaday::plan::{
     AttentionForm, Candidate, Constants, Machine, Place, Progress, Reason, Recomputed, Search,
     Shape, Software, Space, StateBytes, Task, fullest_rank,
@@ -336,4 +337,109 @@ fn more_accelerators_are_never_slower() {
         assert!(best <= before, "{gpus}: {best} after {before}");
         before = best;
     }
+}
+
+/// The fast count of the fullest rank against the count of every tensor on every rank.
+#[test]
+fn memory_is_the_ranks_own() {
+    let model = |id: &str| Model::find(id).expect("a model").architecture();
+    let mut worst: (f64, String) = (0.0, String::new());
+    let mut errors = Vec::new();
+    for id in [
+        "llama-3-70b",
+        "llama-3.1-405b",
+        "deepseek-v3",
+        "qwen3-30b-a3b",
+        "gpt-3-175b",
+    ] {
+        let Some(architecture) = Model::find(id).map(|_| model(id)) else {
+            continue;
+        };
+        let (_, space) = question(LLAMA, Family::Llama, 8, 8, 80.0);
+        for (tensor, context, stages, chunks, data, micro_batch, micro_batches) in [
+            (1, 1, 1, 1, 64, 1, 1),
+            (8, 1, 4, 1, 8, 1, 16),
+            (4, 2, 8, 1, 4, 2, 32),
+            (8, 1, 4, 2, 2, 1, 8),
+            (2, 1, 16, 3, 8, 1, 32),
+            (8, 1, 3, 1, 16, 4, 2),
+        ] {
+            for (recomputed, layers) in [
+                (Recomputed::Nothing, 0),
+                (Recomputed::Layer, 2 * chunks),
+                (Recomputed::Layer, u64::MAX),
+            ] {
+                for sharding in [Sharding::None, Sharding::Distributed] {
+                    let expert = if architecture.experts.is_some() {
+                        8.min(data * tensor * context)
+                    } else {
+                        1
+                    };
+                    let shape = Shape {
+                        micro_batch,
+                        tensor,
+                        sequence_parallel: tensor > 1,
+                        context,
+                        expert,
+                        expert_tensor: 1,
+                    };
+                    let place = Place {
+                        data,
+                        pipeline: stages,
+                        chunks,
+                        schedule: Schedule::OneForwardOneBackward,
+                        micro_batches,
+                        sharding,
+                        shard_group: data,
+                        last: None,
+                        recomputed,
+                        recomputed_layers: layers,
+                    };
+                    let fast =
+                        fullest_rank(&architecture, &space.run, &space.states, &shape, &place);
+                    let candidate = Candidate {
+                        shape,
+                        place,
+                        seconds: 0.0,
+                        bytes: 0.0,
+                    };
+                    let layout = candidate.layout();
+                    let run = Run {
+                        micro_batch,
+                        micro_batches,
+                        distributed_optimizer: sharding == Sharding::Distributed,
+                        recompute: match (recomputed, layers) {
+                            (Recomputed::Nothing, _) => Recompute::None,
+                            (_, u64::MAX) => Recompute::Uniform { layers: 1 },
+                            (_, layers) => Recompute::Block {
+                                layers: layers / chunks,
+                            },
+                        },
+                        ..space.run
+                    };
+                    let exact = Megatron::new(&architecture, &layout, &run, Split::default());
+                    let exact = (0..stages)
+                        .map(|rank| exact.stage(rank).peak.0)
+                        .max()
+                        .expect("a rank") as f64;
+                    let error = (fast / exact - 1.0).abs();
+                    errors.push(error);
+                    if error > worst.0 {
+                        worst = (error, format!("{id} {shape:?} {place:?}: {fast} {exact}"));
+                    }
+                }
+            }
+        }
+    }
+    errors.sort_by(f64::total_cmp);
+    assert!(errors.len() > 100);
+    println!(
+        "median {} p90 {} worst {worst:?}",
+        errors[errors.len() / 2],
+        errors[errors.len() * 9 / 10]
+    );
+    assert!(
+        errors[errors.len() / 2] < 0.005 && worst.0 < 0.05,
+        "{worst:?}"
+    );
 }

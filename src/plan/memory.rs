@@ -7,7 +7,7 @@
 use super::{Place, Recomputed, Shape};
 use crate::layout::{Layout, Schedule, Sharding};
 use crate::memory::ranks::megatron::{RankShape, Run};
-use crate::memory::ranks::pipeline::{Split, layers_of};
+use crate::memory::ranks::pipeline::{Chunk, Split, layers_of, work};
 use crate::model::Architecture;
 
 /// Bytes of the states of one parameter on the ranks that hold it, before any sharding.
@@ -88,6 +88,57 @@ pub(super) struct Rank {
     pub first: bool,
     /// Whether it has the head.
     pub last: bool,
+    /// What is in flight where it has several chunks: with as many micro-batches as stages, and with more.
+    pub flights: [Flight; 2],
+}
+
+/// Micro-batches in flight, each chunk's counted by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Flight {
+    /// Of all layers together, and of those with experts.
+    layers: f64,
+    experts: f64,
+    /// Of all chunks together, of the first and of the last.
+    chunks: f64,
+    first: f64,
+    last: f64,
+}
+
+impl Flight {
+    /// Of a rank of one chunk with so many micro-batches in flight.
+    #[inline]
+    fn whole(rank: &Rank, micro_batches: f64) -> Self {
+        Self {
+            layers: rank.layers as f64 * micro_batches,
+            experts: rank.experts as f64 * micro_batches,
+            chunks: micro_batches,
+            first: micro_batches,
+            last: micro_batches,
+        }
+    }
+
+    /// Of an interleaved rank.
+    fn interleaved(
+        architecture: &Architecture,
+        layout: &Layout,
+        split: Split,
+        micro_batches: u64,
+        rank: u64,
+    ) -> Self {
+        let work = work(architecture.layers, layout, split, micro_batches, rank);
+        let mut flight = Self::default();
+        for chunk in work.chunks() {
+            let count = chunk.in_flight as f64;
+            let experts = experts_among(architecture, chunk.start, chunk.layers);
+            flight.layers += count * chunk.layers as f64;
+            flight.experts += count * experts as f64;
+            flight.chunks += count;
+        }
+        let count = |chunk: Option<&Chunk>| chunk.map_or(0.0, |chunk| chunk.in_flight as f64);
+        flight.first = count(work.chunks().first());
+        flight.last = count(work.chunks().last());
+        flight
+    }
 }
 
 /// What of a pipeline memory depends on beside the rank.
@@ -184,22 +235,21 @@ pub(super) fn ranks(
     stages: u64,
     chunks: u64,
     last: Option<u64>,
-) -> impl Iterator<Item = Rank> {
-    let with_experts = |from: u64, count: u64| match &architecture.experts {
-        Some(experts) => {
-            experts.layers.count_below(from + count) - experts.layers.count_below(from)
-        }
-        None => 0,
-    };
+) -> impl Iterator<Item = Rank> + '_ {
     let layers = architecture.layers;
+    let split = Split { first: None, last };
+    let layout = Layout {
+        pipeline: stages,
+        chunks,
+        ..Layout::ONE_GPU
+    };
     (0..stages).map(move |index| {
         let (mut own, mut experts) = (0, 0);
         for chunk in 0..chunks {
             let place = index + chunk * stages;
-            let split = Split { first: None, last };
             let (start, count) = layers_of(layers, stages * chunks, split, place);
             own += count;
-            experts += with_experts(start, count);
+            experts += experts_among(architecture, start, count);
         }
         Rank {
             index,
@@ -207,23 +257,38 @@ pub(super) fn ranks(
             experts,
             first: index == 0,
             last: index + 1 == stages,
+            flights: [stages, u64::MAX / chunks].map(|micro_batches| {
+                if chunks > 1 {
+                    Flight::interleaved(architecture, &layout, split, micro_batches, index)
+                } else {
+                    Flight::default()
+                }
+            }),
         }
+    })
+}
+
+/// Of so many layers from one on, those with experts.
+fn experts_among(architecture: &Architecture, start: u64, count: u64) -> u64 {
+    architecture.experts.map_or(0, |experts| {
+        experts.layers.count_below(start + count) - experts.layers.count_below(start)
     })
 }
 
 /// A rank's bytes, as far as they depend neither on what is shared nor on what is recomputed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Load {
-    rank: Rank,
+    first: bool,
+    last: bool,
     layers: f64,
     chunks: u64,
     per_chunk: f64,
-    /// Micro-batches of the whole rank in flight; a chunk counts its share.
+    /// Micro-batches in flight of all its layers.
     in_flight: f64,
     /// Bytes that a mean layer keeps; that it keeps where attention's core is recomputed.
     saved: f64,
     saved_selective: f64,
-    /// Bytes of inputs of micro-batches in flight.
+    /// Bytes of inputs of micro-batches in flight, less those of outputs, which go once they are sent.
     inputs: f64,
     /// Parameters: dense ones, routed ones, of the largest layer, of the ends.
     dense: f64,
@@ -239,9 +304,22 @@ impl Load {
     pub fn new(shape: &RankShape, rank: &Rank, flow: &Flow) -> Self {
         let (layers, experts) = (rank.layers as f64, rank.experts as f64);
         let plain = layers - experts;
-        let over = if rank.layers > 0 { 1.0 / layers } else { 0.0 };
-        let mean =
-            |plainly: f64, with_experts: f64| (plain * plainly + experts * with_experts) * over;
+        let flight = match flow.schedule {
+            Schedule::OneForwardOneBackward if flow.chunks > 1 => {
+                rank.flights[usize::from(flow.micro_batches > flow.stages)]
+            }
+            _ => Flight::whole(rank, in_flight(flow, rank.index)),
+        };
+        let over = if flight.layers > 0.0 {
+            1.0 / flight.layers
+        } else {
+            0.0
+        };
+        let mean = |plainly: f64, with_experts: f64| {
+            ((flight.layers - flight.experts) * plainly + flight.experts * with_experts) * over
+        };
+        let first = if rank.first { flight.first } else { 0.0 };
+        let stays = if rank.last { flight.last } else { 0.0 };
         let head = if rank.last {
             shape.head[usize::from(rank.first)]
         } else {
@@ -267,21 +345,17 @@ impl Load {
             // The gradient last sent is held until the next has come.
             buffers += shape.residual;
         }
-        let in_flight = in_flight(flow, rank.index);
         Self {
-            rank: *rank,
+            first: rank.first,
+            last: rank.last,
             layers,
             chunks: flow.chunks,
             per_chunk: layers / flow.chunks as f64,
-            in_flight,
+            in_flight: flight.layers,
             saved: mean(shape.plain.saved, shape.experts.saved),
             saved_selective: mean(shape.plain.saved_selective, shape.experts.saved_selective),
-            inputs: in_flight
-                * if rank.first {
-                    shape.embedding_saved
-                } else {
-                    shape.residual
-                },
+            inputs: first * shape.embedding_saved + (flight.chunks - first) * shape.residual
+                - (flight.chunks - stays) * shape.residual,
             dense: plain * shape.plain.dense + experts * shape.experts.dense + ends,
             routed: experts * shape.experts.routed,
             block: largest.dense + largest.routed,
@@ -347,7 +421,7 @@ impl Loaded<'_> {
         if none <= capacity {
             return Some(0);
         }
-        let saves = load.in_flight * (load.saved - shape.residual);
+        let saves = load.in_flight / load.layers * (load.saved - shape.residual);
         let chunks = load.chunks as f64;
         let least = ((none - capacity) / (saves * chunks)).ceil().max(1.0);
         // Where a layer saves nothing, `least` is infinite or no number.
@@ -367,14 +441,17 @@ impl Loaded<'_> {
     #[inline]
     fn largest(&self, shape: &RankShape, saved: f64, recomputed: f64) -> f64 {
         let load = self.load;
-        let kept = load.layers - recomputed;
-        // A chunk's input and what its layers keep; its output goes once it is sent, and stays for the final norm.
-        let layers = kept * saved + recomputed * shape.residual;
-        let sent = if load.rank.last { 0.0 } else { shape.residual };
-        let activations = load.in_flight * (layers - sent).max(0.0) + load.inputs;
+        let share = if recomputed > 0.0 {
+            recomputed / load.layers
+        } else {
+            0.0
+        };
+        // What layers keep, a recomputed one its input alone.
+        let layer = saved + share * (shape.residual - saved);
+        let activations = load.in_flight * layer + load.inputs;
         let total = self.constant + activations;
         let (mut level, mut most) = (total, self.constant + self.step);
-        if load.rank.last {
+        if load.last {
             most = most.max(level + shape.head_most);
             level += shape.head_now;
         } else {
@@ -383,15 +460,15 @@ impl Loaded<'_> {
         let backward = shape.backward;
         let (mut kept_here, mut again_here) = (load.per_chunk, 0.0);
         if recomputed > 0.0 {
-            again_here = load.per_chunk * recomputed / load.layers;
+            again_here = load.per_chunk * share;
             kept_here -= again_here;
             let below = level - kept_here * saved;
             most = most.max(below + (saved + backward).max(shape.forward));
         }
-        if kept > 0.0 {
+        if share < 1.0 {
             most = most.max(level + backward);
         }
-        if load.rank.first {
+        if load.first {
             let one = kept_here * saved + again_here * shape.residual;
             most = most.max(total - one + shape.embedding_backward);
         }
@@ -400,18 +477,15 @@ impl Loaded<'_> {
 }
 
 /// Micro-batches of a rank's layers in flight at its worst moment, counted as
-/// [`pipeline::work`](crate::memory::ranks::pipeline::work) does; of interleaved chunks, their share of the rank.
+/// [`pipeline::work`](crate::memory::ranks::pipeline::work) does where a rank has one chunk, or two of which one is
+/// another stage's.
 #[inline]
 fn in_flight(flow: &Flow, index: u64) -> f64 {
-    let (p, v, m) = (flow.stages, flow.chunks, flow.micro_batches);
+    let (p, m) = (flow.stages, flow.micro_batches);
     let behind = p - index;
     match flow.schedule {
-        Schedule::OneForwardOneBackward if v == 1 => behind.min(m) as f64,
-        Schedule::OneForwardOneBackward => {
-            ((v - 1) * p + 2 * (behind - 1) + 1).min(m * v) as f64 / v as f64
-        }
+        Schedule::OneForwardOneBackward | Schedule::ZeroBubble1p => behind.min(m) as f64,
         Schedule::GPipe => m as f64,
-        Schedule::ZeroBubble1p => behind.min(m) as f64,
         Schedule::ZeroBubble2p => (2 * behind).min(m) as f64,
         Schedule::ZeroBubbleV => p.min(m) as f64,
         Schedule::DualPipe => (p + 1).min(2 * m) as f64 / 2.0,
