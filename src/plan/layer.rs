@@ -55,11 +55,13 @@ pub struct Layer {
 
 impl Layer {
     /// All of it, in seconds.
+    #[inline]
     pub fn total(&self) -> f64 {
         self.compute + self.launch + self.tensor + self.context + self.expert
     }
 
     /// The sum of `times` of this and of the other.
+    #[inline]
     pub(super) fn plus(self, times: f64, other: &Self) -> Self {
         Self {
             compute: self.compute + times * other.compute,
@@ -158,8 +160,9 @@ impl Task {
         softly_at_least(kernels.sum() + loss, self.launches(0.0))
     }
 
-    /// One layer of this kind.
-    pub(super) fn layer(&self, shape: &Shape, kind: BlockKind, recomputed: Recomputed) -> Layer {
+    /// One layer of this kind with nothing recomputed, with attention's core, with all of it, in the order of
+    /// [`Recomputed`].
+    pub(super) fn layers(&self, shape: &Shape, kind: BlockKind) -> [Layer; 3] {
         let rows = self.tokens(shape);
         let t = shape.tensor as f64;
         let whole = if shape.sequence_parallel {
@@ -169,7 +172,7 @@ impl Task {
         };
         let mut kernels = Kernels::default();
         self.attention_projections(&mut kernels, rows, t);
-        let (core, core_backward) = self.attention_core(rows, t);
+        let core = self.attention_core(shape, rows, t);
         self.norms_and_rotation(&mut kernels, rows, whole, t);
         let mut all_to_alls = 0.0;
         let mut expert_gather = 0.0;
@@ -194,41 +197,38 @@ impl Task {
                 1.0,
             ),
         }
-        let forward = kernels.forward + core;
-        let backward = kernels.input + kernels.weight + core_backward;
-        let again = match recomputed {
-            Recomputed::Nothing => 0.0,
-            Recomputed::Attention => core,
-            Recomputed::Layer => forward,
-        };
-        let repeats = f64::from(u8::from(recomputed == Recomputed::Layer));
-        let compute = forward + backward + again;
-
-        let (tensor, collectives) = self.tensor_traffic(shape, kind, rows, repeats);
-        let all_to_alls = all_to_alls * (1.0 + 0.5 * repeats);
-        let expert = expert_gather * (1.0 + 0.5 * repeats)
-            + if self.software.expert_overlap {
-                (all_to_alls - compute).max(0.0)
-            } else {
-                all_to_alls
-            };
-        let context = self.context_traffic(shape, rows, t, core + core_backward);
-        let work = compute + tensor + context + expert;
-        let floor = self.launches(collectives) + self.launches(0.0) * repeats / 3.0;
+        let forward = kernels.forward + core.0;
+        let once = forward + kernels.input + kernels.weight + core.1;
+        let context = self.context_traffic(shape, rows, t, core.0 + core.1);
+        let (tensor, collectives) = self.tensor_traffic(shape, kind, rows);
         let wait = match (kind, self.software.graphs) {
             (BlockKind::Dense, _) | (_, Graphs::Full) => 0.0,
             (BlockKind::Experts, Graphs::Partial) => self.constants.expert_wait_graphs,
             (BlockKind::Experts, Graphs::None) => self.constants.expert_wait,
         };
-        Layer {
-            compute,
-            launch: softly_at_least(work, floor) - work + wait,
-            tensor,
-            context,
-            expert,
-            forward,
-            weight: kernels.weight,
-        }
+        // A repeated forward pass repeats its half of the collectives and all-to-alls, and its third of the launches.
+        [(0.0, 0.0), (core.0, 0.0), (forward, 1.0)].map(|(again, repeats)| {
+            let compute = once + again;
+            let more = 1.0 + 0.5 * repeats;
+            let (tensor, all_to_alls) = (more * tensor, more * all_to_alls);
+            let exposed = if self.software.expert_overlap {
+                (all_to_alls - compute).max(0.0)
+            } else {
+                all_to_alls
+            };
+            let expert = more * expert_gather + exposed;
+            let work = compute + tensor + context + expert;
+            let floor = self.launches(more * collectives) + self.launches(0.0) * repeats / 3.0;
+            Layer {
+                compute,
+                launch: softly_at_least(work, floor) - work + wait,
+                tensor,
+                context,
+                expert,
+                forward,
+                weight: kernels.weight,
+            }
+        })
     }
 
     /// Seconds of launching a layer's kernels and so many collectives.
@@ -281,7 +281,7 @@ impl Task {
     /// Seconds of attention's core, forward and backward. FlashAttention's backward pass computes the scores again: 2.5
     /// times its forward pass (Dao 2023, arXiv:2307.08691, §4.1); with scores kept there are two products for each of the
     /// forward pass's.
-    fn attention_core(&self, rows: f64, t: f64) -> (f64, f64) {
+    fn attention_core(&self, shape: &Shape, rows: f64, t: f64) -> (f64, f64) {
         let attention = &self.architecture.attention;
         let (key, value) = widths(attention);
         let s = self.sequence as f64;
@@ -294,8 +294,10 @@ impl Task {
                 } else {
                     1.0
                 };
+                // Context-parallel ranks have a kernel for each piece of the sequence that comes round.
+                let piece = s / shape.context as f64;
                 let rate = self.constants.attention * self.machine.attention
-                    / (narrow * (1.0 + self.constants.attention_half / s));
+                    / (narrow * (1.0 + self.constants.attention_half / piece));
                 let core = 2.0 * (key + value) * rows * self.mean_keys() * heads / rate;
                 return (core, 2.5 * core);
             }
@@ -407,16 +409,10 @@ impl Task {
     }
 
     /// Exposed seconds of tensor-parallel collectives, and how many there are: an all-reduce after attention and after
-    /// the feed-forward network, forward and backward (Shoeybi et al. 2019, §3), again where the forward pass is
-    /// repeated. Under sequence parallelism each is a reduce-scatter and a gather, and the backward pass gathers both
-    /// inputs once more (Korthikanti et al. 2022, §4.2.2). Experts take the all-to-all's place in the second.
-    fn tensor_traffic(
-        &self,
-        shape: &Shape,
-        kind: BlockKind,
-        rows: f64,
-        repeats: f64,
-    ) -> (f64, f64) {
+    /// the feed-forward network, forward and backward (Shoeybi et al. 2019, §3). Under sequence parallelism each is a
+    /// reduce-scatter and a gather, and the backward pass gathers both inputs once more (Korthikanti et al. 2022,
+    /// §4.2.2). Experts' all-to-alls take the place of the second.
+    fn tensor_traffic(&self, shape: &Shape, kind: BlockKind, rows: f64) -> (f64, f64) {
         if shape.tensor <= 1 {
             return (0.0, 0.0);
         }
@@ -424,11 +420,10 @@ impl Task {
             ranks: shape.tensor,
             stride: 1,
         };
-        let branches = match kind {
-            BlockKind::Dense => 2.0,
-            BlockKind::Experts => 1.0,
+        let all_reduces = match kind {
+            BlockKind::Dense => 4.0,
+            BlockKind::Experts => 2.0,
         };
-        let all_reduces = branches * (2.0 + repeats);
         let halves = if shape.sequence_parallel {
             2.5 * all_reduces
         } else {

@@ -4,8 +4,9 @@
 //! is shared. Recomputation and the last stage's layers are solved, not tried out. A combination that cannot be is
 //! counted by its reason where it is found; the batch is never changed to make one possible.
 
-use super::memory::{Held, Rank, StateBytes, candidates, least_recomputed, peak};
+use super::memory::{Flow, Load, Rank, Shares, StateBytes, candidates, rank_shape};
 use super::stages::{SPARED, Stages, last_chunk};
+use super::step_time::{Parameters, Roads};
 use super::{AttentionForm, Costs, Place, Recomputed, Shape, StepTime, Task};
 use crate::layout::{Layout, Schedule, Sharding};
 use crate::memory::ranks::megatron::{RankShape, Run};
@@ -21,10 +22,13 @@ pub struct Space {
     pub capacity: f64,
     /// Bytes of the states of a parameter.
     pub states: StateBytes,
-    /// How the stack runs a layer, for its memory; micro-batch and sequence are the search's.
+    /// How the stack runs a layer, for its memory; the micro-batch is the search's, the sequence the task's.
     pub run: Run,
     /// What data-parallel ranks may share.
     pub shardings: &'static [Sharding],
+    /// Whether gradients or weights may be shared where there are stages: launchers mostly refuse, for every micro-batch
+    /// would reduce or gather.
+    pub sharded_pipelines: bool,
     /// The order of the stages' work.
     pub schedule: Schedule,
     /// Chunks that a rank may hold at most; 1 for no interleaving.
@@ -48,19 +52,22 @@ pub enum Reason {
     Experts,
     /// Interleaving takes micro-batches in rounds of one for each stage.
     Interleaving,
+    /// Gradients or weights would be shared among ranks of a pipeline.
+    Sharding,
     /// It does not fit, whatever is recomputed.
     Memory,
 }
 
 impl Reason {
     /// Every reason, in the order in which they are looked for.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Heads,
         Self::Sequence,
         Self::Layers,
         Self::Batch,
         Self::Experts,
         Self::Interleaving,
+        Self::Sharding,
         Self::Memory,
     ];
 
@@ -73,6 +80,9 @@ impl Reason {
             Self::Batch => "the data-parallel degree does not divide the global batch",
             Self::Experts => "the expert-parallel degree does not divide the ranks",
             Self::Interleaving => "interleaving needs a multiple of the stages in micro-batches",
+            Self::Sharding => {
+                "pipeline stages do not share gradients or weights with this software"
+            }
             Self::Memory => "it does not fit into memory, even with every layer recomputed",
         }
     }
@@ -142,6 +152,7 @@ pub enum Progress {
 pub struct Search {
     task: Task,
     space: Space,
+    parameters: Parameters,
     pipelines: Vec<Pipeline>,
     /// Tensor, context and the pipelines that they leave room for.
     cuts: Vec<Cut>,
@@ -153,6 +164,7 @@ pub struct Search {
     best: Ranking,
     front: Vec<Candidate>,
     miss: Option<Candidate>,
+    loads: Vec<Load>,
 }
 
 /// A pipeline degree and number of chunks, its last chunk spared 0 to 3 layers.
@@ -182,7 +194,14 @@ impl Search {
     pub fn new(task: Task, space: Space) -> Self {
         let mut search = Self {
             task,
-            space,
+            space: Space {
+                run: Run {
+                    sequence: task.sequence,
+                    ..space.run
+                },
+                ..space
+            },
+            parameters: Parameters::of(&task.architecture),
             pipelines: Vec::new(),
             cuts: Vec::new(),
             shapes: Vec::new(),
@@ -193,6 +212,7 @@ impl Search {
             best: Ranking::new(Self::KEPT),
             front: Vec::with_capacity(FRONT),
             miss: None,
+            loads: Vec::new(),
         };
         search.list();
         search
@@ -346,21 +366,8 @@ impl Search {
     }
 
     fn count_shape(&mut self, shape: Shape, cut: usize) {
-        let costs = self.task.costs(shape);
-        let layout = Layout {
-            tensor: shape.tensor,
-            sequence_parallel: shape.sequence_parallel,
-            context: shape.context,
-            expert: shape.expert,
-            expert_tensor: shape.expert_tensor,
-            ..Layout::ONE_GPU
-        };
-        let run = Run {
-            micro_batch: shape.micro_batch,
-            sequence: self.task.sequence,
-            ..self.space.run
-        };
-        let rank_shape = RankShape::new(&self.task.architecture, &layout, &run);
+        let costs = self.task.costs_of(shape, &self.parameters);
+        let rank_shape = rank_shape(&self.task.architecture, &self.space.run, &shape);
         let Some(cut) = self.cuts.get(cut) else {
             return;
         };
@@ -375,6 +382,7 @@ impl Search {
             best: &mut self.best,
             front: &mut self.front,
             miss: &mut self.miss,
+            loads: &mut self.loads,
         };
         for (_, data, pipelines) in &cut.places {
             let ranks = shape.tensor * shape.context * data;
@@ -383,8 +391,25 @@ impl Search {
                 continue;
             }
             let micro_batches = share / shape.micro_batch;
-            for pipeline in self.pipelines.get(pipelines.clone()).unwrap_or_default() {
-                tally.count(pipeline, *data, micro_batches);
+            let pipelines = self.pipelines.get(pipelines.clone()).unwrap_or_default();
+            let Some(first) = pipelines.first() else {
+                continue;
+            };
+            let place = Place {
+                data: *data,
+                pipeline: first.stages,
+                chunks: 1,
+                schedule: self.space.schedule,
+                micro_batches,
+                sharding: Sharding::None,
+                shard_group: *data,
+                last: None,
+                recomputed: Recomputed::Nothing,
+                recomputed_layers: 0,
+            };
+            let roads = self.task.roads(&costs, &place);
+            for pipeline in pipelines {
+                tally.count(pipeline, *data, micro_batches, &roads);
             }
         }
         self.counted += tally.counted;
@@ -453,51 +478,51 @@ struct Tally<'a> {
     best: &'a mut Ranking,
     front: &'a mut Vec<Candidate>,
     miss: &'a mut Option<Candidate>,
+    loads: &'a mut Vec<Load>,
 }
 
 impl Tally<'_> {
-    fn count(&mut self, pipeline: &Pipeline, data: u64, micro_batches: u64) {
+    fn count(&mut self, pipeline: &Pipeline, data: u64, micro_batches: u64, roads: &Roads) {
         if pipeline.chunks > 1 && !micro_batches.is_multiple_of(pipeline.stages) {
-            self.reject(Reason::Interleaving);
+            self.rejected[Reason::Interleaving as usize] += 1;
             return;
         }
         let (layer, head) = (self.costs.layer[0].total(), self.costs.head);
-        let slowest = |split: &&SplitRanks| split.stages.slowest(layer, 0.0, 0, head);
+        let slowest = |split: &SplitRanks| split.stages.slowest(layer, 0.0, 0.0, head);
         let mut split: Option<&SplitRanks> = None;
+        let mut fastest = f64::INFINITY;
         for one in pipeline.splits.iter().flatten() {
-            if split.is_none_or(|best| slowest(&one) < slowest(&best)) {
-                split = Some(one);
+            let time = slowest(one);
+            if time < fastest {
+                (fastest, split) = (time, Some(one));
             }
         }
         let Some(split) = split else { return };
-        let shape = &self.costs.shape;
-        let ranks = data * shape.context;
-        let expert_ranks =
-            (ranks * shape.tensor / (shape.expert * shape.expert_tensor)).max(1) as f64;
-        let mut held = Held {
+        let ranks = data * self.costs.shape.context;
+        let flow = Flow {
             stages: pipeline.stages,
             chunks: pipeline.chunks,
             schedule: self.space.schedule,
             micro_batches,
-            dense: 0.0,
-            routed: 0.0,
-            dense_step: 0.0,
-            routed_step: 0.0,
-            layer_gathered: 0.0,
-            ends_gathered: 0.0,
         };
+        self.loads.clear();
+        let loads = split.ranks.iter();
+        self.loads
+            .extend(loads.map(|rank| Load::new(self.shape, rank, &flow)));
         for &sharding in self.space.shardings {
-            if data * shape.context == 1 && sharding != self.space.shardings[0] {
+            // One rank alone shares with nobody.
+            if ranks == 1 && Some(&sharding) != self.space.shardings.first() {
                 continue;
             }
-            let shard_group = if sharding == Sharding::None { 1 } else { data };
-            held.states(
-                &self.space.states,
+            let each_micro_batch = !matches!(
                 sharding,
-                ranks as f64,
-                expert_ranks,
-                f64::INFINITY,
+                Sharding::None | Sharding::Zero1 | Sharding::Distributed
             );
+            if each_micro_batch && pipeline.stages > 1 && !self.space.sharded_pipelines {
+                self.rejected[Reason::Sharding as usize] += 1;
+                continue;
+            }
+            let shares = Shares::of(&self.space.states, sharding, &self.costs.shape, data);
             let place = Place {
                 data,
                 pipeline: pipeline.stages,
@@ -505,87 +530,110 @@ impl Tally<'_> {
                 schedule: self.space.schedule,
                 micro_batches,
                 sharding,
-                shard_group,
+                shard_group: data,
                 last: split.last,
                 recomputed: Recomputed::Nothing,
                 recomputed_layers: 0,
             };
             self.counted += 1;
-            self.weigh(place, split, &held);
+            self.weigh(place, &split.stages, roads, &shares);
         }
     }
 
     /// Solves what is recomputed, then ranks.
-    fn weigh(&mut self, mut place: Place, split: &SplitRanks, held: &Held) {
+    fn weigh(&mut self, mut place: Place, stages: &Stages, roads: &Roads, shares: &Shares) {
         let capacity = self.space.capacity;
+        let seconds = |place: &Place| {
+            self.task
+                .step_time_on(self.costs, place, stages, roads)
+                .total()
+        };
+        // As it is, if it fits so.
+        let mut plainly: f64 = 0.0;
+        let mut fitting = 0;
+        for load in self.loads.iter() {
+            let bytes = load.with(shares).peak(self.shape, Recomputed::Nothing, 0);
+            plainly = plainly.max(bytes);
+            if bytes > capacity {
+                break;
+            }
+            fitting += 1;
+        }
+        if plainly <= capacity {
+            let seconds = seconds(&place);
+            self.keep(place, seconds, plainly);
+            return;
+        }
+        let mut layers = Some(0);
+        for load in self.loads.iter().skip(fitting) {
+            match load.with(shares).least_recomputed(self.shape, capacity) {
+                Some(least) => layers = layers.map(|layers: u64| layers.max(least)),
+                None => {
+                    layers = None;
+                    break;
+                }
+            }
+        }
         let fullest = |recomputed, layers| {
-            split
-                .ranks
+            self.loads
                 .iter()
-                .map(|rank| peak(self.shape, rank, held, recomputed, layers))
+                .map(|load| load.with(shares).peak(self.shape, recomputed, layers))
                 .fold(0.0, f64::max)
         };
-        let mut layers = Some(0);
-        for rank in &split.ranks {
-            let least = least_recomputed(self.shape, rank, held, capacity);
-            layers = layers.zip(least).map(|(one, other)| one.max(other));
-        }
-        if layers != Some(0) && self.task.software.attention != AttentionForm::Fused {
-            let bytes = fullest(Recomputed::Attention, u64::MAX);
-            if bytes <= capacity {
-                place.recomputed = Recomputed::Attention;
-                place.recomputed_layers = u64::MAX;
-                let seconds = self.seconds(&place, split);
-                // Recomputing a few layers whole may cost less than every layer's scores.
-                let other = layers.map(|layers| Place {
-                    recomputed: Recomputed::Layer,
-                    recomputed_layers: layers,
-                    ..place
-                });
-                match other {
-                    Some(other) if self.seconds(&other, split) < seconds => place = other,
-                    _ => {
-                        self.keep(place, seconds, bytes);
-                        return;
-                    }
-                }
+        let whole = layers.map(|layers| Place {
+            recomputed: Recomputed::Layer,
+            recomputed_layers: layers,
+            ..place
+        });
+        let mut found = whole.map(|place| (place, seconds(&place)));
+        if self.task.software.attention != AttentionForm::Fused
+            && fullest(Recomputed::Attention, u64::MAX) <= capacity
+        {
+            // Recomputing the scores of every layer may cost less than a few layers whole, or more.
+            let selective = Place {
+                recomputed: Recomputed::Attention,
+                recomputed_layers: u64::MAX,
+                ..place
+            };
+            let time = seconds(&selective);
+            if found.is_none_or(|(_, other)| time < other) {
+                found = Some((selective, time));
             }
         }
-        match layers {
-            Some(layers) => {
-                if layers > 0 {
-                    place.recomputed = Recomputed::Layer;
-                    place.recomputed_layers = layers;
-                }
-                let bytes = fullest(place.recomputed, layers);
-                let seconds = self.seconds(&place, split);
-                self.keep(place, seconds, bytes);
-            }
-            None => {
-                place.recomputed = Recomputed::Layer;
-                place.recomputed_layers = u64::MAX;
-                let bytes = fullest(Recomputed::Layer, u64::MAX);
-                self.reject(Reason::Memory);
-                if self.miss.is_none_or(|miss| bytes < miss.bytes) {
-                    *self.miss = Some(Candidate {
-                        shape: self.costs.shape,
-                        place,
-                        seconds: self.seconds(&place, split),
-                        bytes,
-                    });
-                }
+        if let Some((place, seconds)) = found {
+            let bytes = fullest(place.recomputed, place.recomputed_layers);
+            self.keep(place, seconds, bytes);
+            return;
+        }
+        place.recomputed = Recomputed::Layer;
+        place.recomputed_layers = u64::MAX;
+        self.rejected[Reason::Memory as usize] += 1;
+        let nearest = self.miss.map_or(f64::INFINITY, |miss| miss.bytes);
+        let mut bytes: f64 = 0.0;
+        for load in self.loads.iter() {
+            bytes = bytes.max(
+                load.with(shares)
+                    .peak(self.shape, Recomputed::Layer, u64::MAX),
+            );
+            if bytes >= nearest {
+                break;
             }
         }
-    }
-
-    fn seconds(&self, place: &Place, split: &SplitRanks) -> f64 {
-        self.task
-            .step_time_on(self.costs, place, &split.stages)
-            .total()
+        if bytes < nearest {
+            *self.miss = Some(Candidate {
+                shape: self.costs.shape,
+                place,
+                seconds: seconds(&place),
+                bytes,
+            });
+        }
     }
 
     fn keep(&mut self, place: Place, seconds: f64, bytes: f64) {
         self.fitting += 1;
+        if !self.best.takes(seconds) && !on_front(self.front, seconds, bytes) {
+            return;
+        }
         let candidate = Candidate {
             shape: self.costs.shape,
             place,
@@ -595,36 +643,31 @@ impl Tally<'_> {
         self.best.offer(candidate);
         offer_to_front(self.front, candidate);
     }
-
-    fn reject(&mut self, reason: Reason) {
-        if let Some(count) = self.rejected.get_mut(reason as usize) {
-            *count += 1;
-        }
-    }
 }
 
-/// Puts a candidate on the front if none there is as fast and as small; takes off those that it beats. The front is
-/// sorted: slower is smaller.
+/// Whether a layout of such time and size would be on the front: none there is as fast and as small. The front is sorted:
+/// slower is smaller.
+fn on_front(front: &[Candidate], seconds: f64, bytes: f64) -> bool {
+    let faster = front.partition_point(|other| other.seconds <= seconds);
+    faster == 0
+        || front
+            .get(faster - 1)
+            .is_none_or(|other| bytes < other.bytes)
+}
+
+/// Puts a candidate on the front if it belongs there; takes off those that it beats.
 fn offer_to_front(front: &mut Vec<Candidate>, candidate: Candidate) {
+    if !on_front(front, candidate.seconds, candidate.bytes) {
+        return;
+    }
     let place = front.partition_point(|other| other.seconds < candidate.seconds);
-    let beaten = |other: &Candidate| other.bytes <= candidate.bytes;
-    if place > 0 && front.get(place - 1).is_some_and(beaten) {
-        return;
-    }
-    if front
-        .get(place)
-        .is_some_and(|other| other.seconds == candidate.seconds && beaten(other))
-    {
-        return;
-    }
     let behind = front.get(place..).unwrap_or_default();
-    let covered = behind
+    let beaten = behind
         .iter()
         .take_while(|other| candidate.bytes <= other.bytes)
         .count();
-    if covered > 0 {
-        front[place] = candidate;
-        front.drain(place + 1..place + covered);
+    if beaten > 0 {
+        front.splice(place..place + beaten, [candidate]);
     } else if front.len() < FRONT {
         front.insert(place, candidate);
     }
@@ -642,6 +685,15 @@ impl Ranking {
             kept: Vec::with_capacity(room),
             room,
         }
+    }
+
+    /// Whether there is room for a layout of such time.
+    fn takes(&self, seconds: f64) -> bool {
+        self.kept.len() < self.room
+            || self
+                .kept
+                .first()
+                .is_some_and(|worst| seconds <= worst.seconds)
     }
 
     fn offer(&mut self, candidate: Candidate) {

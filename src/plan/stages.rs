@@ -3,12 +3,12 @@
 use crate::memory::ranks::pipeline::{Split, layers_of};
 
 /// Layers of a pipeline's ranks, as far as time depends on them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Stages {
     /// Of the fullest rank.
-    pub fullest: u64,
+    pub fullest: f64,
     /// Of the rank with the head.
-    pub last: u64,
+    pub last: f64,
 }
 
 impl Stages {
@@ -17,15 +17,16 @@ impl Stages {
     pub fn of(layers: u64, stages: u64, chunks: u64, last: Option<u64>) -> Self {
         let of = |rank| rank_layers(layers, stages, chunks, last, rank);
         Self {
-            fullest: (0..stages).map(of).max().unwrap_or(layers),
-            last: of(stages - 1),
+            fullest: (0..stages).map(of).max().unwrap_or(layers) as f64,
+            last: of(stages - 1) as f64,
         }
     }
 
     /// Seconds of the slowest rank for one micro-batch: `layer` a layer, `again` more for each of `recomputed`, `head`
     /// on the last.
-    pub fn slowest(&self, layer: f64, again: f64, recomputed: u64, head: f64) -> f64 {
-        let of = |layers: u64| layers as f64 * layer + layers.min(recomputed) as f64 * again;
+    #[inline]
+    pub fn slowest(&self, layer: f64, again: f64, recomputed: f64, head: f64) -> f64 {
+        let of = |layers: f64| layers * layer + layers.min(recomputed) * again;
         of(self.fullest).max(of(self.last) + head)
     }
 }
@@ -54,7 +55,7 @@ pub(super) fn suited(layers: u64, stages: u64, chunks: u64, layer: f64, head: f6
         return None;
     }
     let even = last_chunk(layers, stages, chunks);
-    let slowest = |last| Stages::of(layers, stages, chunks, last).slowest(layer, 0.0, 0, head);
+    let slowest = |last| Stages::of(layers, stages, chunks, last).slowest(layer, 0.0, 0.0, head);
     let mut best = (slowest(None), None);
     for spared in 1..=SPARED.min(even) {
         let last = Some(even - spared);

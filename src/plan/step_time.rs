@@ -105,6 +105,7 @@ pub struct StepTime {
 
 impl StepTime {
     /// Each cause with its name, in the order of a chart.
+    #[inline]
     pub const fn causes(&self) -> [(&'static str, f64); 11] {
         [
             ("Compute", self.compute),
@@ -122,6 +123,7 @@ impl StepTime {
     }
 
     /// Seconds of the whole step.
+    #[inline]
     pub fn total(&self) -> f64 {
         self.causes().iter().map(|(_, seconds)| seconds).sum()
     }
@@ -130,19 +132,22 @@ impl StepTime {
 impl Task {
     /// What depends on the shape alone.
     pub fn costs(&self, shape: Shape) -> Costs {
+        self.costs_of(shape, &Parameters::of(&self.architecture))
+    }
+
+    /// The same, with the model's parameters at hand.
+    pub(super) fn costs_of(&self, shape: Shape, parameters: &Parameters) -> Costs {
         let architecture = &self.architecture;
         let layers = architecture.layers as f64;
-        let kinds = architecture.block_kinds();
-        let mean = |recomputed| {
-            kinds.iter().filter(|(_, count)| *count > 0).fold(
-                Layer::default(),
-                |sum, &(kind, count)| {
-                    sum.plus(count as f64 / layers, &self.layer(&shape, kind, recomputed))
-                },
-            )
-        };
-        let routed = routed_parameters(architecture) as f64;
-        let rest = architecture.parameters() as f64 - routed;
+        let mut layer = [Layer::default(); 3];
+        for (kind, count) in architecture.block_kinds() {
+            if count > 0 {
+                let of = self.layers(&shape, kind);
+                for (sum, one) in layer.iter_mut().zip(of) {
+                    *sum = sum.plus(count as f64 / layers, &one);
+                }
+            }
+        }
         let hidden = architecture.hidden as f64;
         let sent = if shape.sequence_parallel {
             shape.tensor
@@ -151,15 +156,11 @@ impl Task {
         };
         Costs {
             shape,
-            layer: [
-                mean(Recomputed::Nothing),
-                mean(Recomputed::Attention),
-                mean(Recomputed::Layer),
-            ],
+            layer,
             head: self.head(&shape),
             boundary: 2.0 * self.element_bytes * self.tokens(&shape) * hidden / sent as f64,
-            dense_parameters: rest / shape.tensor as f64,
-            expert_parameters: routed / (shape.expert * shape.expert_tensor) as f64,
+            dense_parameters: parameters.dense / shape.tensor as f64,
+            expert_parameters: parameters.routed / (shape.expert * shape.expert_tensor) as f64,
         }
     }
 
@@ -167,11 +168,18 @@ impl Task {
     pub fn step_time(&self, costs: &Costs, place: &Place) -> StepTime {
         let layers = self.architecture.layers;
         let stages = Stages::of(layers, place.pipeline, place.chunks, place.last);
-        self.step_time_on(costs, place, &stages)
+        self.step_time_on(costs, place, &stages, &self.roads(costs, place))
     }
 
-    /// The same, with the layers of the pipeline's ranks at hand.
-    pub(super) fn step_time_on(&self, costs: &Costs, place: &Place, stages: &Stages) -> StepTime {
+    /// The same, with the layers of the pipeline's ranks and its roads at hand.
+    #[inline]
+    pub(super) fn step_time_on(
+        &self,
+        costs: &Costs,
+        place: &Place,
+        stages: &Stages,
+        roads: &Roads,
+    ) -> StepTime {
         let (p, v, m) = (
             place.pipeline as f64,
             place.chunks as f64,
@@ -179,20 +187,29 @@ impl Task {
         );
         // Layers of the mean rank, and how many of them are recomputed.
         let each = self.architecture.layers as f64 / p;
-        let recomputed = (place.recomputed_layers as f64).min(each) / each;
         let plain = &costs.layer[0];
-        let again = &costs.layer[place.recomputed as usize];
-        let mean = Layer::default()
-            .plus(1.0 - recomputed, plain)
-            .plus(recomputed, again);
+        let (mean, more) = if place.recomputed_layers == 0 {
+            (*plain, 0.0)
+        } else {
+            let again = &costs.layer[place.recomputed as usize];
+            let share = (place.recomputed_layers as f64).min(each) / each;
+            let mean = Layer::default().plus(1.0 - share, plain).plus(share, again);
+            (mean, again.total() - plain.total())
+        };
         // One micro-batch on the mean rank and on the slowest.
         let stage = each * mean.total() + costs.head / p;
         let slowest = stages.slowest(
             plain.total(),
-            again.total() - plain.total(),
-            place.recomputed_layers,
+            more,
+            place.recomputed_layers as f64,
             costs.head,
         );
+        let handing = if place.chunks > 1 && self.software.pipeline_overlap {
+            // With several chunks a rank works on another meanwhile.
+            0.0
+        } else {
+            v * roads.handing
+        };
         let per_stage = m * each;
         let mut time = StepTime {
             compute: per_stage * mean.compute + m * costs.head / p,
@@ -201,19 +218,78 @@ impl Task {
             context: per_stage * mean.context,
             expert: per_stage * mean.expert,
             imbalance: m * (slowest - stage),
-            pipeline: m * self.handing_over(costs, place),
+            pipeline: m * handing,
+            bubble: self.waiting(place, stage, &mean, each),
             ..StepTime::default()
         };
-        time.bubble = self.waiting(place, stage, &mean, each, v, p);
         if !self.adapters_only {
-            let busy = slowest * m + time.pipeline;
-            time.data = self.data_traffic(costs, place, busy);
-            time.optimizer = self.optimizer_step(costs, place);
+            time.data = self.data_traffic(place, roads, slowest + handing);
+            time.optimizer = roads.optimizer[usize::from(place.sharding != Sharding::None)];
         }
-        let gpus = place.data * place.pipeline * costs.shape.tensor * costs.shape.context;
-        let servers = (gpus as f64 / ACCELERATORS_IN_SERVER).max(1.0);
-        time.stragglers = time.total() * self.constants.stragglers * servers.log2();
+        time.stragglers = time.total() * roads.stragglers;
         time
+    }
+
+    /// What joins the ranks of one place: all of a step's time that neither chunks nor recomputation nor sharding move.
+    pub(super) fn roads(&self, costs: &Costs, place: &Place) -> Roads {
+        let (machine, constants, shape) = (&self.machine, &self.constants, &costs.shape);
+        let p = place.pipeline as f64;
+        let handing = if place.pipeline > 1 {
+            let stride = shape.tensor * shape.context * place.data;
+            let neighbours = Group { ranks: 2, stride };
+            costs.boundary / neighbours.bandwidth(machine, constants)
+        } else {
+            0.0
+        };
+        // All ranks that hold the same weights, context-parallel ones too; of routed experts there are fewer.
+        let ranks = place.data * shape.context;
+        let all = ranks.saturating_mul(shape.tensor);
+        let inside = shape.expert * shape.expert_tensor;
+        let groups = [
+            (costs.dense_parameters / p, ranks, shape.tensor),
+            (costs.expert_parameters / p, (all / inside).max(1), inside),
+        ];
+        let mut roads = Roads {
+            handing,
+            stragglers: {
+                let gpus = all.saturating_mul(place.pipeline);
+                let servers = (gpus as f64 / ACCELERATORS_IN_SERVER).max(1.0);
+                constants.stragglers * servers.log2()
+            },
+            exchange: 0.0,
+            shared: 0.0,
+            copied: 0.0,
+            optimizer: [OPTIMIZER_START; 2],
+        };
+        for (parameters, ranks, stride) in groups {
+            if parameters == 0.0 {
+                continue;
+            }
+            let group = Group { ranks, stride };
+            let exchange = group.exchange(parameters, machine, constants);
+            roads.exchange += exchange;
+            let own =
+                |shared: f64| optimizer(self.optimizer_bytes, parameters / shared, machine.memory);
+            roads.optimizer[0] += own(1.0);
+            // Hybrid sharding shares among a part of the ranks and sums gradients over the copies.
+            let sharing = ranks.min(place.shard_group.max(1) * shape.context).max(1);
+            roads.optimizer[1] += own(sharing as f64);
+            if sharing == ranks {
+                roads.shared += exchange;
+                continue;
+            }
+            let shards = Group {
+                ranks: sharing,
+                stride,
+            };
+            roads.shared += shards.exchange(parameters, machine, constants);
+            let copies = Group {
+                ranks: (ranks / sharing).max(1),
+                stride: stride.saturating_mul(sharing),
+            };
+            roads.copied += copies.exchange(parameters / sharing as f64, machine, constants);
+        }
+        roads
     }
 
     /// The place with its last chunk as suits the head: where layers do not divide evenly, launchers are told.
@@ -226,28 +302,10 @@ impl Task {
         }
     }
 
-    /// Exposed seconds in which a stage sends one micro-batch's activations on and their gradients back. With several
-    /// chunks a rank works on another meanwhile.
-    fn handing_over(&self, costs: &Costs, place: &Place) -> f64 {
-        if place.pipeline <= 1 || (place.chunks > 1 && self.software.pipeline_overlap) {
-            return 0.0;
-        }
-        let stride = costs.shape.tensor * costs.shape.context * place.data;
-        let neighbours = Group { ranks: 2, stride };
-        let bandwidth = neighbours.bandwidth(&self.machine, &self.constants);
-        place.chunks as f64 * costs.boundary / bandwidth
-    }
-
-    /// Seconds of the pipeline's bubble.
-    fn waiting(
-        &self,
-        place: &Place,
-        stage: f64,
-        layer: &Layer,
-        layers: f64,
-        v: f64,
-        p: f64,
-    ) -> f64 {
+    /// Seconds of the pipeline's bubble, `stage` being the mean rank's for one micro-batch.
+    #[inline]
+    fn waiting(&self, place: &Place, stage: f64, layer: &Layer, layers: f64) -> f64 {
+        let (p, v) = (place.pipeline as f64, place.chunks as f64);
         if place.pipeline <= 1 {
             return 0.0;
         }
@@ -267,86 +325,47 @@ impl Task {
         }
     }
 
-    /// Exposed seconds of data-parallel traffic: all ranks that hold the same weights, context-parallel ones too. What
-    /// compute hides is at most a micro-batch at either end of the step, or, where every micro-batch gathers, each.
-    fn data_traffic(&self, costs: &Costs, place: &Place, busy: f64) -> f64 {
-        let shape = &costs.shape;
-        let p = place.pipeline as f64;
-        let ranks = place.data * shape.context;
-        let dense = Group {
-            ranks,
-            stride: shape.tensor,
-        };
-        let all = ranks.saturating_mul(shape.tensor);
-        let inside = shape.expert * shape.expert_tensor;
-        let experts = Group {
-            ranks: (all / inside.max(1)).max(1),
-            stride: inside,
-        };
-        self.exposed(costs.dense_parameters / p, dense, place, busy)
-            + self.exposed(costs.expert_parameters / p, experts, place, busy)
-    }
-
-    fn exposed(&self, parameters: f64, group: Group, place: &Place, busy: f64) -> f64 {
-        if group.ranks <= 1 || parameters == 0.0 {
-            return 0.0;
-        }
-        let (machine, constants) = (&self.machine, &self.constants);
-        let m = place.micro_batches as f64;
-        let exchange =
-            |bytes: f64, group: Group| group.exchange(bytes * parameters, machine, constants);
-        let (gradients, weights) = (self.gradient_bytes, self.element_bytes);
+    /// Exposed seconds of data-parallel traffic: what compute does not hide, of a micro-batch at either end of the step
+    /// or, where every micro-batch gathers, of each. `busy` is a micro-batch's time on the slowest rank.
+    #[inline]
+    fn data_traffic(&self, place: &Place, roads: &Roads, busy: f64) -> f64 {
         let hidden = if self.software.data_overlap {
-            constants.data_overlap * busy / m
+            self.constants.data_overlap * busy
         } else {
             0.0
         };
+        let m = place.micro_batches as f64;
+        let (gradients, weights) = (self.gradient_bytes, self.element_bytes);
         let once = |seconds: f64| (seconds - hidden).max(0.0);
         // Of traffic in every micro-batch a part is never hidden: the first gather and the last reduction.
         let each = |seconds: f64| m * once(seconds).max(AT_THE_ENDS * seconds);
-        let shards = Group {
-            ranks: place.shard_group.clamp(1, group.ranks),
-            stride: group.stride,
-        };
         match place.sharding {
-            Sharding::None => once(2.0 * exchange(gradients, group)),
-            Sharding::Zero1 | Sharding::Distributed => once(exchange(gradients + weights, group)),
-            Sharding::Zero2 => each(exchange(gradients + weights, group)),
+            Sharding::None => once(2.0 * gradients * roads.exchange),
+            Sharding::Zero1 | Sharding::Distributed => once((gradients + weights) * roads.exchange),
+            Sharding::Zero2 => each((gradients + weights) * roads.exchange),
             Sharding::Zero3 | Sharding::Fsdp1 | Sharding::Fsdp2 => {
-                let copies = Group {
-                    ranks: (group.ranks / shards.ranks).max(1),
-                    stride: group.stride.saturating_mul(shards.ranks),
-                };
-                let copied = exchange(2.0 * gradients / shards.ranks as f64, copies);
-                each(exchange(gradients + 2.0 * weights, shards)) + once(copied)
+                each((gradients + 2.0 * weights) * roads.shared)
+                    + once(2.0 * gradients * roads.copied)
             }
         }
     }
+}
 
-    /// Seconds of the optimizer's step on what a rank updates.
-    fn optimizer_step(&self, costs: &Costs, place: &Place) -> f64 {
-        let shape = &costs.shape;
-        let ranks = (place.data * shape.context) as f64;
-        let all = ranks * shape.tensor as f64;
-        let expert_ranks = (all / (shape.expert * shape.expert_tensor) as f64).max(1.0);
-        let shares = place.sharding != Sharding::None;
-        let share = |parameters: f64, ranks: f64| {
-            if shares {
-                parameters
-                    / ranks.min(place.shard_group.max(1) as f64 * ranks / (place.data as f64))
-            } else {
-                parameters
-            }
-        };
-        let own =
-            share(costs.dense_parameters, ranks) + share(costs.expert_parameters, expert_ranks);
-        OPTIMIZER_START
-            + optimizer(
-                self.optimizer_bytes,
-                own / place.pipeline as f64,
-                self.machine.memory,
-            )
-    }
+/// Seconds that neither a pipeline's chunks nor what is recomputed or shared change.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Roads {
+    /// One micro-batch's activations handed on and their gradients back, by one chunk.
+    handing: f64,
+    /// Slow-down by stragglers, as a share.
+    stragglers: f64,
+    /// Gathering or reducing a byte of every parameter, over all ranks that hold it.
+    exchange: f64,
+    /// The same over the ranks that share one set of shards.
+    shared: f64,
+    /// The same over the copies of one shard.
+    copied: f64,
+    /// The optimizer's step on all of a rank's parameters, and on its share.
+    optimizer: [f64; 2],
 }
 
 /// Accelerators of a server, as stragglers are counted.
@@ -358,18 +377,31 @@ const AT_THE_ENDS: f64 = 0.125;
 /// Seconds of an optimizer's step that do not depend on its size: launches, the norm of all gradients.
 const OPTIMIZER_START: f64 = 2e-3;
 
-/// Parameters of routed experts, all layers.
-fn routed_parameters(architecture: &Architecture) -> u64 {
-    let Some(experts) = &architecture.experts else {
-        return 0;
-    };
-    let matrices = if architecture.feed_forward.gated {
-        3
-    } else {
-        2
-    };
-    let layers = experts.layers.count_below(architecture.layers);
-    layers * experts.count * matrices * architecture.hidden * experts.size
+/// A model's parameters, as ranks divide them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Parameters {
+    /// All but routed experts.
+    dense: f64,
+    /// Of routed experts.
+    routed: f64,
+}
+
+impl Parameters {
+    pub fn of(architecture: &Architecture) -> Self {
+        let routed = architecture.experts.map_or(0, |experts| {
+            let matrices = if architecture.feed_forward.gated {
+                3
+            } else {
+                2
+            };
+            let layers = experts.layers.count_below(architecture.layers);
+            layers * experts.count * matrices * architecture.hidden * experts.size
+        });
+        Self {
+            dense: architecture.parameters().saturating_sub(routed) as f64,
+            routed: routed as f64,
+        }
+    }
 }
 
 impl Place {

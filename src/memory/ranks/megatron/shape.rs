@@ -6,7 +6,7 @@
 use super::head;
 use super::layer::{Group, Layer, LayerKind};
 use super::linear::Dummy;
-use super::run::{GROUPED_STREAMS, Recompute, Run};
+use super::run::{CoreAttention, GROUPED_STREAMS, Recompute, Run};
 use super::slice::Slice;
 use super::states::Parameters;
 use crate::layout::Layout;
@@ -39,6 +39,10 @@ pub struct RankShape {
     pub plain: LayerShape,
     /// A layer with experts.
     pub experts: LayerShape,
+    /// The larger of what their backward passes, and of what their forward passes add.
+    pub backward: f64,
+    /// The same forward.
+    pub forward: f64,
     /// The residual stream: what a recomputed layer keeps, what stages send each other.
     pub residual: f64,
     /// Parameters of the embedding.
@@ -115,13 +119,17 @@ impl RankShape {
         let experts = model
             .experts
             .is_some_and(|experts| experts.layers.count_below(model.layers) > 0);
+        let plain = layer(false);
+        let experts = if experts {
+            layer(true)
+        } else {
+            LayerShape::default()
+        };
         Self {
-            plain: layer(false),
-            experts: if experts {
-                layer(true)
-            } else {
-                LayerShape::default()
-            },
+            plain,
+            experts,
+            backward: plain.backward.max(experts.backward),
+            forward: plain.forward.max(experts.forward),
             residual: slice.residual() as f64,
             embedding: count(&|sum| head::embedding_parameters(&slice, sum)),
             head: [false, true].map(|tied| count(&|sum| head::head_parameters(&slice, tied, sum))),
@@ -151,9 +159,14 @@ fn of_kind(slice: Slice, selective: Slice, kind: LayerKind) -> LayerShape {
         layer.parameters(group, &mut sum);
         sum.elements as f64
     };
+    let saved = layer.saved_bytes() as f64;
     LayerShape {
-        saved: layer.saved_bytes() as f64,
-        saved_selective: Layer::new(selective, kind).saved_bytes() as f64,
+        saved,
+        // Where attention is fused, recomputing its core saves nothing that a planner wants.
+        saved_selective: match slice.run.core_attention {
+            CoreAttention::Flash => saved,
+            CoreAttention::Unfused => Layer::new(selective, kind).saved_bytes() as f64,
+        },
         backward: layer.backward(false).top().above as f64,
         forward: layer.forward().top().above as f64,
         dense: count(Group::Dense),
