@@ -5,7 +5,7 @@ trunk = unset NO_COLOR; PATH="$$(tools/setup.sh path):$$PATH" trunk
 # A first view may weigh this many bytes after brotli, in this many requests.
 size_limits = --limit 130000 --requests 5
 
-.PHONY: help setup serve build site single test fmt clippy cargo-test native accuracy size size-check browser-test bench lighthouse clean
+.PHONY: help setup serve build site single test fmt clippy cargo-test native accuracy soak fit size size-check browser-test bench lighthouse clean
 .NOTPARALLEL:
 
 help:
@@ -14,6 +14,8 @@ help:
 	@echo "make native      the command, target/release/petaday"
 	@echo "make accuracy    holds petaday to published tables, row by row"
 	@echo "make test        formatting, lints, all tests, the weight; what CI runs"
+	@echo "make soak        runs millions of random steps through the memory's properties"
+	@echo "make fit         fits the step-time model's constants and prints them"
 	@echo "make size        builds, and weighs what a first view transfers"
 	@echo "make bench       builds, and times 200 drags of a slider in a headless browser"
 	@echo "make lighthouse  builds, and runs Lighthouse five times, as on a phone"
@@ -64,11 +66,18 @@ native: setup
 	@echo "==> Building the command, target/release/petaday"
 	@cargo build --locked --release --features command --bin petaday
 
+soak:
+	@echo "==> Millions of random steps and ranks (hours)"
+	@PROPTEST_CASES=1000000 cargo test --locked --features command --test memory_properties --test ranks
+
 # The same tables and limits are a test, tests/accuracy.rs.
 accuracy:
 	@echo "==> Holding petaday to published tables"
 	@cargo run --locked --quiet --features command --bin petaday -- check \
 		$(addprefix tests/reference/,models.json runs.json runs_throughput.json)
+
+fit:
+	@cargo run --locked --quiet --features command --bin petaday -- fit tests/reference/runs_throughput.json
 
 size: build size-check
 size-check:

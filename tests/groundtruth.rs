@@ -22,19 +22,6 @@ fn each(table: &str, mut see: impl FnMut(&Value, &Step, &Footprint)) {
     }
 }
 
-/// The phase of the step in which a moment lies, as the rows name it: `fwd`, `bwd` or `opt`.
-fn phase(moment: Moment) -> &'static str {
-    match moment {
-        Moment::Forward | Moment::Loss => "fwd",
-        Moment::Head
-        | Moment::LastBlock
-        | Moment::InnerBlock
-        | Moment::FirstBlock
-        | Moment::Embedding => "bwd",
-        Moment::Optimizer => "opt",
-    }
-}
-
 #[track_caller]
 fn bytes(row: &Value, key: &str) -> u128 {
     let value = row[key].as_u64();

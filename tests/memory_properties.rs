@@ -1,5 +1,7 @@
 //! What must hold of a step's memory whatever the step: `PROPTEST_CASES` says how many are tried.
 
+mod support;
+
 use petaday::field::Choice;
 use petaday::memory::detailed::{
     AdapterDtype, Adapters, Base, Moment, Segment, Step, Targets, conventions, footprint,

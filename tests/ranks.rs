@@ -1,5 +1,7 @@
 //! Held against recorded and measured ranks: see `tests/reference/ranks/README.md`.
 
+mod support;
+
 #[allow(dead_code)]
 #[path = "../src/command/check/mod.rs"]
 mod check;
@@ -178,6 +180,8 @@ enum Form {
 }
 
 proptest! {
+    #![proptest_config(support::cases(256))]
+
     #[test]
     fn korthikanti_table_2(
         heads in 1u64..8, width in 1u64..3, sequence in 1u64..5, b in 1u64..4, t in 0u32..3, sharded: bool,
@@ -307,7 +311,7 @@ proptest! {
         let (parts, shares) = states(1 << p, 1 << n);
         let tensors = u128::from(6 * model.layers + 8);
         prop_assert!(parts.abs_diff(weights) <= 512 << p);
-        prop_assert!(shares.abs_diff(optimizer) <= 3 * 512 * tensors << n);
+        prop_assert!(shares.abs_diff(optimizer) <= (3 * 512 * tensors) << n);
         let (_, more) = states(1 << p, 2 << n);
         prop_assert!(more / (2 << n) <= shares / (1 << n));
     }

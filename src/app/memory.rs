@@ -65,7 +65,11 @@ fn Bar(page: Page) -> impl IntoView {
             scenario.gpu().short,
             gigabytes(scenario.gpu().usable),
             // What a program can use is known where the driver's report is; else only the size on the box.
-            if scenario.gpu().usable_is_measured { "usable" } else { "on the box" }
+            if scenario.gpu().usable_is_measured {
+                "usable"
+            } else {
+                "on the box"
+            }
         )
     });
     view! {

@@ -144,6 +144,9 @@ fn report(name: &str, constants: &Constants, rows: &[&Timed]) {
         .iter()
         .map(|row| (error(constants, row) - 1.0).abs())
         .collect();
+    if errors.is_empty() {
+        return;
+    }
     errors.sort_by(f64::total_cmp);
     let at = |share: f64| {
         let rank = (errors.len() as f64 * share).ceil() as usize;

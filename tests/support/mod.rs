@@ -9,10 +9,14 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::RngSeed;
 
-/// This many cases, the same ones in every run, so that a failure stays; another seed finds others.
+/// This many cases, the same ones in every run, so that a failure stays; another seed finds others, and so do more cases:
+/// PROPTEST_RNG_SEED and PROPTEST_CASES.
 pub fn cases(cases: u32) -> ProptestConfig {
+    let wanted = std::env::var("PROPTEST_CASES").ok();
     ProptestConfig {
-        cases,
+        cases: wanted
+            .and_then(|wanted| wanted.parse().ok())
+            .unwrap_or(cases),
         failure_persistence: None,
         rng_seed: std::env::var("PROPTEST_RNG_SEED")
             .ok()

@@ -127,6 +127,7 @@ impl Fsdp {
 }
 
 /// What the blocks of a step come to on a rank.
+#[expect(clippy::large_enum_variant)] // On the stack, because a total allocates nothing.
 enum Costs<'a> {
     /// As on one GPU.
     Whole(Blocks<'a>),

@@ -297,7 +297,12 @@ impl<'a> Attention<'a> {
         } else {
             level.take(self.query + 2 * self.key);
             level.give(self.query);
-            level.release(self.inputs() + self.query + self.exchanged() + self.log_sum_exp());
+            level.release(self.inputs() + self.query + self.exchanged());
+            if self.selective() {
+                level.give(self.log_sum_exp());
+            } else {
+                level.release(self.log_sum_exp());
+            }
         }
         if self.rotated {
             self.rotation_backward(level);
@@ -344,7 +349,8 @@ impl<'a> Attention<'a> {
     fn recompute_core(&self, level: &mut Level) {
         if !self.unfused() {
             level.take(self.query + 2 * self.key + self.query + self.log_sum_exp());
-            level.give(self.query + 2 * self.key + self.query + self.log_sum_exp());
+            // The log-sum-exp was not kept: it stays from here until the kernel's backward pass.
+            level.give(self.query + 2 * self.key + self.query);
             return;
         }
         if self.grouped() {

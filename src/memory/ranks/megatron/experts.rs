@@ -192,6 +192,14 @@ impl<'a> MixtureOfExperts<'a> {
         let received = halves(self.received, hidden);
         let columns = halves(self.received, self.columns);
         let inner = halves(self.received, self.inner);
+        // The gradient behind the dropout, which routed and shared experts read.
+        let masked = if slice.run.hidden_dropout {
+            level.take(slice.residual());
+            level.release(slice.mask());
+            slice.residual()
+        } else {
+            0
+        };
         // Token copies of the output's gradient, sent to the experts' ranks, sorted by expert.
         level.take(sent);
         if !slice.run.probabilities_in_experts {
@@ -220,8 +228,11 @@ impl<'a> MixtureOfExperts<'a> {
         }
         if let Some(shared) = self.shared() {
             shared.backward(level);
-            // The norm's output is read by others yet, and not released twice.
+            // The norm's output is read by others yet, and the branch has one mask: neither is released twice.
             level.keep(slice.residual());
+            if slice.run.hidden_dropout {
+                level.keep(slice.mask());
+            }
         }
         // Back to the tokens' own ranks, and summed.
         if self.exchanges() {
@@ -240,5 +251,6 @@ impl<'a> MixtureOfExperts<'a> {
         level.give(2 * slice.residual());
         level.release(self.routing_bytes());
         level.release(slice.residual());
+        level.give(masked);
     }
 }
