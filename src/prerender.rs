@@ -2,11 +2,8 @@
 //! where there is no script at all. The same components as the page, rendered to text.
 
 use leptos::prelude::*;
-use petaday::app::{App, Home, Page};
+use petaday::app::{Home, Page, SECTIONS};
 use std::process::ExitCode;
-
-/// What index.html holds where the app will stand.
-const PLACE: &str = "Loading petaday…";
 
 fn main() -> ExitCode {
     let Some(path) = std::env::args().nth(1) else {
@@ -23,13 +20,28 @@ fn main() -> ExitCode {
 }
 
 fn write(path: &str) -> Result<(), String> {
-    let html = std::fs::read_to_string(path).map_err(|why| why.to_string())?;
-    if !html.contains(PLACE) {
-        return Err(format!("no {PLACE} to replace"));
-    }
-    let paint = Owner::new().with(|| {
+    let mut html = std::fs::read_to_string(path).map_err(|why| why.to_string())?;
+    Owner::new().with(|| {
         let page = Page::open("", Home { embed: false });
-        view! { <App page=page/> }.to_html()
-    });
-    std::fs::write(path, html.replace(PLACE, &paint)).map_err(|why| why.to_string())
+        SECTIONS
+            .iter()
+            .try_for_each(|section| fill(&mut html, section.id, &(section.text)(page)))
+    })?;
+    std::fs::write(path, html).map_err(|why| why.to_string())
+}
+
+/// Puts `content` into the element with this id, whose attributes Trunk's minifier may have left without quotes.
+fn fill(html: &mut String, id: &str, content: &str) -> Result<(), String> {
+    let at = [
+        format!(" id={id}>"),
+        format!(" id={id} "),
+        format!(" id=\"{id}\""),
+    ]
+    .iter()
+    .find_map(|attribute| html.find(attribute))
+    .ok_or_else(|| format!("no element with id {id} to fill"))?;
+    let start = at + html[at..].find('>').map_or(0, |end| end + 1);
+    let end = start + html[start..].find('<').unwrap_or(0);
+    html.replace_range(start..end, content);
+    Ok(())
 }

@@ -152,15 +152,14 @@ pub(super) fn Select(
             page.choose(field, value);
         }
     };
-    // The first paint needs what is chosen, not all that could be.
+    // As text, which costs a hundred options no more than one. The first paint needs what is chosen, not all that could be.
     let first = untrack(|| chosen.get());
-    let options = options(field)
+    let options: String = options(field)
         .into_iter()
         .filter(|(option, _)| cfg!(target_arch = "wasm32") || *option == first)
-        .map(|(option, label)| view! { <option value=option selected=*option == first>{label}</option> });
-    view! {
-        <select id=id aria-label=name on:change=choose prop:value=chosen>{options.collect_view()}</select>
-    }
+        .map(|(option, label)| format!("<option value=\"{option}\">{label}</option>"))
+        .collect();
+    view! { <select id=id aria-label=name on:change=choose inner_html=options prop:value=chosen></select> }
 }
 
 /// Scenarios to start from.

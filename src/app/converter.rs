@@ -27,7 +27,7 @@ pub(super) fn Converter(page: Page) -> impl IntoView {
         )
     });
     view! {
-        <section class="convert" aria-labelledby="convert-heading">
+        <section aria-labelledby="convert-heading">
             <h2 id="convert-heading">"Convert " <small>"edit any; the dashed ones are held, the rest follows"</small></h2>
             <div class="cells">
                 {quantity(Quantity::Flop, Some("compute"))}

@@ -227,7 +227,7 @@ pub(super) fn Notes(page: Page) -> impl IntoView {
             </aside>
         }
     };
-    view! { <section class="notes" aria-label="Notes">{RULES.iter().enumerate().map(note).collect_view()}</section> }
+    view! { <section aria-label="Notes">{RULES.iter().enumerate().map(note).collect_view()}</section> }
 }
 
 fn part_of(figure: Figure) -> Option<&'static str> {

@@ -16,6 +16,7 @@ mod question;
 mod share;
 
 use crate::scenario::{Field, PRESETS};
+use leptos::either::Either;
 use leptos::prelude::*;
 pub use page::{Home, Page};
 
@@ -27,68 +28,130 @@ use memory::{MemorySection, Notes};
 use question::Question;
 use share::{EmbedFoot, Header};
 
-/// Opens the address's scenario and puts the page where its first paint stands.
+/// A part of the page: it fills the element of index.html that has its id.
+pub struct Section {
+    /// Id of the element.
+    pub id: &'static str,
+    /// Whether an embed has it.
+    #[cfg(target_arch = "wasm32")]
+    embedded: bool,
+    /// Puts it there.
+    #[cfg(target_arch = "wasm32")]
+    mount: fn(web_sys::HtmlElement, Page),
+    /// Its first paint.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub text: fn(Page) -> String,
+}
+
+/// A macro, because the sections' views are of different types: boxed into one they would cost a reader 17 kB.
+macro_rules! sections {
+    ($($id:literal $embedded:literal $view:path;)+) => {
+        &[$(Section {
+            id: $id,
+            #[cfg(target_arch = "wasm32")]
+            embedded: $embedded,
+            #[cfg(target_arch = "wasm32")]
+            mount: |place, page| leptos::mount::mount_to(place, move || $view(page)).forget(),
+            #[cfg(not(target_arch = "wasm32"))]
+            text: |page| $view(page).to_html(),
+        }),+]
+    };
+}
+
+/// Every section, those first that a reader looks at first. An embed has those marked true.
+pub const SECTIONS: &[Section] = sections! {
+    "question" true question_and_notices;
+    "size" true size_controls;
+    "result" true result;
+    "more" false more_controls;
+    "notes" true notes;
+    "convert" false converter;
+    "header" false header;
+    "end" true end;
+};
+
+/// Opens the address's scenario and puts the sections where their first paint stands: one in a task, so that a slow
+/// machine goes on scrolling.
 #[cfg(target_arch = "wasm32")]
 pub fn mount() {
+    use std::time::Duration;
     use wasm_bindgen::JsCast;
-    let document = document();
-    let Some(place) = document
-        .get_element_by_id("app")
-        .and_then(|found| found.dyn_into().ok())
-    else {
-        return;
+    let owner = Owner::new();
+    let page = owner.with(|| Page::open(&address::current(), address::home()));
+    for section in SECTIONS {
+        let fill = move || {
+            let Some(place) = document().get_element_by_id(section.id) else {
+                return;
+            };
+            if page.home.embed && !section.embedded {
+                place.remove();
+            } else {
+                place.set_inner_html("");
+                (section.mount)(place.unchecked_into(), page);
+            }
+        };
+        set_timeout(fill, Duration::ZERO);
+    }
+    let ready = move || {
+        owner.with(|| address::follow(page));
+        std::mem::forget(owner); // as long-lived as the page
+        if let Some(root) = document().document_element() {
+            let _ = root.set_attribute("data-ready", "");
+            let _ = root.remove_attribute("data-pending");
+        }
     };
-    let place: web_sys::HtmlElement = place;
-    place.set_inner_html("");
-    let handle = leptos::mount::mount_to(place, || {
-        let page = Page::open(&address::current(), address::home());
-        address::follow(page);
-        view! { <App page=page/> }
-    });
-    handle.forget();
-    if let Some(root) = document.document_element() {
-        let _ = root.set_attribute("data-ready", "");
-        let _ = root.remove_attribute("data-pending");
+    set_timeout(ready, Duration::ZERO);
+}
+
+fn question_and_notices(page: Page) -> impl IntoView {
+    view! {
+        <Question page=page/>
+        <Notices page=page/>
     }
 }
 
-/// The whole page.
-#[component]
-pub fn App(
-    /// The page's state.
-    page: Page,
-) -> impl IntoView {
+fn size_controls(page: Page) -> impl IntoView {
     view! {
-        {(!page.home.embed).then(|| view! { <Header page=page/> })}
-        <main id="main" tabindex="-1">
-            <Question page=page/>
-            <Notices page=page/>
-            <div class="columns">
-                <section class="controls first" aria-labelledby="size-heading">
-                    <div class="group-head">
-                        <h2 id="size-heading">"Size and data"</h2>
-                        <PresetPicker page=page/>
-                    </div>
-                    {[Field::Parameters, Field::Tokens, Field::Gpus]
-                        .map(|field| view! { <NumberRow page=page field=field/> })}
-                </section>
-                <div id="answer" class="answer" class:stale=flag(move || page.is_stale())>
-                    <Answer page=page/>
-                    <MemorySection page=page/>
-                </div>
-                {(!page.home.embed).then(|| view! { <MoreControls page=page/> })}
-                <Notes page=page/>
-                {(!page.home.embed).then(|| view! { <Converter page=page/> })}
-            </div>
-        </main>
-        {page.home.embed.then(|| view! { <EmbedFoot page=page/> })}
-        {(!page.home.embed).then(|| view! { <Foot page=page/> })}
+        <div class="group-head">
+            <h2 id="size-heading">"Size and data"</h2>
+            <PresetPicker page=page/>
+        </div>
+        {[Field::Parameters, Field::Tokens, Field::Gpus]
+            .map(|field| view! { <NumberRow page=page field=field/> })}
+    }
+}
+
+fn result(page: Page) -> impl IntoView {
+    view! {
+        <div id="answer" class="answer" class:stale=flag(move || page.is_stale())>
+            <Answer page=page/>
+            <MemorySection page=page/>
+        </div>
+    }
+}
+
+fn notes(page: Page) -> impl IntoView {
+    view! { <Notes page=page/> }
+}
+
+fn converter(page: Page) -> impl IntoView {
+    view! { <Converter page=page/> }
+}
+
+fn header(page: Page) -> impl IntoView {
+    view! { <Header page=page/> }
+}
+
+fn end(page: Page) -> impl IntoView {
+    if page.home.embed {
+        Either::Left(view! { <EmbedFoot page=page/> })
+    } else {
+        Either::Right(view! { <Foot page=page/> })
     }
 }
 
 /// The controls after the first three.
-#[component]
-fn MoreControls(page: Page) -> impl IntoView {
+fn more_controls(page: Page) -> impl IntoView {
     let numbers = |fields: &[Field]| {
         fields
             .iter()
@@ -96,49 +159,47 @@ fn MoreControls(page: Page) -> impl IntoView {
             .collect_view()
     };
     view! {
-        <div class="controls more">
-            <section aria-labelledby="hardware-heading">
-                <h2 id="hardware-heading">"Hardware"</h2>
-                <SelectRow page=page field=Field::Gpu/>
-                {numbers(&[Field::Tflops])}
-            </section>
-            <section aria-labelledby="training-heading">
-                <h2 id="training-heading">"Training"</h2>
-                {[Field::Precision, Field::Optimizer, Field::Recomputation]
-                    .map(|field| view! { <ChoiceRow page=page field=field/> })}
-            </section>
-            <section aria-labelledby="shape-heading">
-                <h2 id="shape-heading">"Shape"</h2>
-                {numbers(&[Field::Sequence, Field::MicroBatch, Field::Hidden, Field::Layers, Field::Heads])}
-            </section>
-            <details class="fold">
-                <summary>
-                    "Parallelism"
-                    <span class="aside">
-                        {text(move || format!("tensor parallel {}", page.scenario().tensor_parallel()))}
-                    </span>
-                </summary>
-                {numbers(&[Field::TensorParallel])}
-            </details>
-            <details class="fold">
-                <summary>
-                    "Gradients"
-                    <span class="aside">
-                        {text(move || {
-                            let scenario = page.scenario();
-                            format!("{} bytes each", scenario.gradients().bytes(scenario.precision()))
-                        })}
-                    </span>
-                </summary>
-                <ChoiceRow page=page field=Field::Gradients/>
-            </details>
-            <p class="aside source">
-                {maybe(move || {
-                    let id = page.scenario().preset();
-                    let preset = PRESETS.iter().find(|preset| preset.id == id);
-                    preset.map(|preset| format!("Preset: {}.", preset.source))
-                })}
-            </p>
-        </div>
+        <section aria-labelledby="hardware-heading">
+            <h2 id="hardware-heading">"Hardware"</h2>
+            <SelectRow page=page field=Field::Gpu/>
+            {numbers(&[Field::Tflops])}
+        </section>
+        <section aria-labelledby="training-heading">
+            <h2 id="training-heading">"Training"</h2>
+            {[Field::Precision, Field::Optimizer, Field::Recomputation]
+                .map(|field| view! { <ChoiceRow page=page field=field/> })}
+        </section>
+        <section aria-labelledby="shape-heading">
+            <h2 id="shape-heading">"Shape"</h2>
+            {numbers(&[Field::Sequence, Field::MicroBatch, Field::Hidden, Field::Layers, Field::Heads])}
+        </section>
+        <details class="fold">
+            <summary>
+                "Parallelism"
+                <span class="aside">
+                    {text(move || format!("tensor parallel {}", page.scenario().tensor_parallel()))}
+                </span>
+            </summary>
+            {numbers(&[Field::TensorParallel])}
+        </details>
+        <details class="fold">
+            <summary>
+                "Gradients"
+                <span class="aside">
+                    {text(move || {
+                        let scenario = page.scenario();
+                        format!("{} bytes each", scenario.gradients().bytes(scenario.precision()))
+                    })}
+                </span>
+            </summary>
+            <ChoiceRow page=page field=Field::Gradients/>
+        </details>
+        <p class="aside source">
+            {maybe(move || {
+                let id = page.scenario().preset();
+                let preset = PRESETS.iter().find(|preset| preset.id == id);
+                preset.map(|preset| format!("Preset: {}.", preset.source))
+            })}
+        </p>
     }
 }
