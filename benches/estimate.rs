@@ -1,8 +1,8 @@
 //! How long the totals take without explanations: parameters and FLOP of a dense model and of a mixture of experts.
 
 use criterion::Criterion;
-use petaday::compute::convention::Convention;
-use petaday::compute::flop::{Counting, forward};
+use petaday::flop::Convention;
+use petaday::flop::{Counting, forward};
 use petaday::model::{Architecture, Family};
 use petaday::training::Recomputation;
 use std::hint::black_box;

@@ -78,7 +78,7 @@ fn impossible_rate(scenario: &Scenario) -> Option<Note> {
 
 /// The article's own arithmetic, where the page shows the article's case.
 fn printed_figure(scenario: &Scenario) -> Option<Note> {
-    let article = Preset::find("article")?.scenario;
+    let article = Preset::find("article")?.scenario();
     let is_case_study = rule_of_thumb::memory(scenario) == rule_of_thumb::memory(&article);
     is_case_study.then(|| Note {
         text: "The article prints 67.51 GB of activations here. Its own formula gives 235.15 GB.".to_owned(),

@@ -22,7 +22,7 @@ pub fn estimate(scenario: &Scenario) -> Estimate {
     Estimate {
         compute: Compute::of(scenario),
         memory: rule_of_thumb::memory(scenario),
-        capacity: scenario.gpu().usable,
+        capacity: scenario.usable(),
     }
 }
 
@@ -61,9 +61,13 @@ impl Estimate {
 
     /// The scenario in one sentence, the title of the page and of every export.
     pub fn question(scenario: &Scenario) -> String {
+        let what = if scenario.is_detailed() {
+            scenario.model_name()
+        } else {
+            format!("{} parameters", units::count(scenario.parameters()))
+        };
         format!(
-            "Train {} parameters on {} tokens with {} × {} at {} TFLOP/s each.",
-            units::count(scenario.parameters()),
+            "Train {what} on {} tokens with {} × {} at {} TFLOP/s each.",
             units::count(scenario.tokens()),
             units::count(scenario.gpus()),
             scenario.gpu().name,
@@ -126,7 +130,7 @@ pub fn explain(scenario: &Scenario, figure: Figure) -> Explanation {
                 units::significant(found.pf_days, 4),
                 units::significant(found.flop.0 as f64, 4)
             ),
-            &compute::SIX_P_D,
+            compute::training_flop_source(scenario),
         ),
         Figure::GpuHours => explanation(
             compute::gpu_hours(scenario),

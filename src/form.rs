@@ -140,6 +140,7 @@ impl Form {
     /// The scenario with a field's new value, and with what waits for it.
     fn changed(&self, field: Field, value: Value) -> Result<Scenario, Unconvertible> {
         let mut together = self.pending(Entry::Field(field));
+        together.extend(self.scenario.followers(field, value));
         together.push((field, value));
         change(&self.scenario, &together).or_else(|_| change(&self.scenario, &[(field, value)]))
     }
@@ -216,13 +217,13 @@ mod tests {
     #[test]
     fn values_valid_only_together_wait_for_each_other() {
         let mut form = Form::new(Scenario::default());
-        typed(&mut form, Field::Hidden, "5000");
-        let error = form.error(Entry::Field(Field::Hidden)).unwrap();
+        typed(&mut form, Field::HIDDEN, "5000");
+        let error = form.error(Entry::Field(Field::HIDDEN)).unwrap();
         assert!(
             error.contains("Heads = 16 does not divide hidden size = 5000"),
             "{error}"
         );
-        typed(&mut form, Field::Heads, "40");
+        typed(&mut form, Field::HEADS, "40");
         assert!(!form.is_stale());
         assert_eq!(
             (form.scenario().hidden(), form.scenario().heads()),
@@ -233,9 +234,9 @@ mod tests {
     #[test]
     fn an_impossible_wait_ends_when_the_other_field_is_mended() {
         let mut form = Form::new(Scenario::default());
-        typed(&mut form, Field::Heads, "30");
+        typed(&mut form, Field::HEADS, "30");
         assert!(form.is_stale());
-        typed(&mut form, Field::Hidden, "3840");
+        typed(&mut form, Field::HIDDEN, "3840");
         assert!(!form.is_stale());
         assert_eq!(
             (form.scenario().hidden(), form.scenario().heads()),

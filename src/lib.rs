@@ -5,9 +5,9 @@
 //! 1. [`units`] quantities and how they are printed
 //! 2. [`formula`] one definition of a formula, read as a number or as an explanation
 //! 3. [`field`] what can be chosen; [`model`] what is trained, [`hardware`] what it is trained on, [`training`] how,
-//!    [`layout`] over how many GPUs
+//!    [`layout`] over how many GPUs; [`flop`] and [`cost`] what each token and each hour comes to
 //! 4. [`scenario`] everything a reader chose, valid by construction
-//! 5. [`compute`] FLOP, time, and the converter between them
+//! 5. [`compute`] a run's FLOP and time, the converter between them, scaling laws, solving
 //! 6. [`memory`] what each GPU holds
 //! 7. [`estimate`] the whole core in one call, [`advice`] beside it; [`plan`] the search over layouts
 //! 8. [`link`] a scenario as a URL and back
@@ -20,8 +20,10 @@
 pub mod advice;
 pub mod chart;
 pub mod compute;
+pub mod cost;
 pub mod estimate;
 pub mod field;
+pub mod flop;
 pub mod form;
 pub mod formula;
 pub mod hardware;
@@ -32,6 +34,7 @@ pub mod model;
 pub mod plan;
 pub mod report;
 pub mod scenario;
+pub mod section;
 pub mod training;
 pub mod units;
 

@@ -3,12 +3,15 @@
 //! A link names its version, its preset and what differs from the preset, in readable keys:
 //! `v=1&preset=article&params=70B`. Links of every released version open for ever.
 
-use crate::field::Value;
-use crate::scenario::{Field, Held, Invalid, PRESETS, Preset, Rate, Scenario, shortened};
+use crate::field::{Choice, Value};
+use crate::model::{Architecture, Family, Model, ModelField};
+use crate::scenario::{Field, Held, Invalid, PRESETS, Preset, Rate, Scenario, model_at, shortened};
 use std::fmt;
 
 /// The version that links are written in.
 pub const VERSION: u32 = 1;
+
+const FAMILY: Field = Field::Architecture(ModelField::Family);
 
 /// Keys that are the page's, not the scenario's: read elsewhere, passed over here.
 const PAGE_KEYS: [&str; 1] = ["embed"];
@@ -114,7 +117,9 @@ pub const HOLDS: [(&str, Hold); 5] = [
 pub fn query(scenario: &Scenario) -> String {
     let preset = Preset::find(scenario.preset())
         .unwrap_or(&PRESETS[0])
-        .scenario;
+        .scenario();
+    let implied = implied_family(&preset, scenario.model());
+    let base = base_of(&preset, scenario.model(), scenario.architecture().family);
     let mut pairs = form_urlencoded::Serializer::new(String::new());
     pairs.append_pair("v", &VERSION.to_string());
     pairs.append_pair("preset", scenario.preset());
@@ -128,9 +133,11 @@ pub fn query(scenario: &Scenario) -> String {
             Field::Mfu => {
                 matches!(scenario.rate(), Rate::MfuPercent(_)) && scenario.rate() != preset.rate()
             }
+            FAMILY => scenario.architecture().family != implied,
+            Field::Architecture(field) => value != field.get(&base),
             _ => value != preset.value(field),
         };
-        if differs {
+        if differs && scenario.has(field) {
             pairs.append_pair(field.key(), &field.key_of(value));
         }
     }
@@ -143,6 +150,25 @@ pub fn query(scenario: &Scenario) -> String {
         pairs.append_pair("hold", if names.is_empty() { "none" } else { &names });
     }
     pairs.finish()
+}
+
+/// Whose code an architecture is where the link does not say.
+fn implied_family(preset: &Scenario, model: Option<&Model>) -> Family {
+    model.map_or(preset.architecture().family, |model| model.family)
+}
+
+/// The architecture that a link's fields change: the preset's where it is the same model, else the catalogue's, else
+/// the family's.
+fn base_of(preset: &Scenario, model: Option<&'static Model>, family: Family) -> Architecture {
+    match model {
+        same if same == preset.model()
+            && (same.is_some() || family == preset.architecture().family) =>
+        {
+            *preset.architecture()
+        }
+        Some(model) => model.architecture(),
+        None => family.base(),
+    }
 }
 
 /// Opens a link: a whole URL, or what stands after its `?` or `#`. Whatever it holds, there is a scenario.
@@ -166,7 +192,7 @@ pub fn open(link: &str) -> Opened {
         }
         found
     });
-    let mut scenario = preset.unwrap_or(&PRESETS[0]).scenario;
+    let preset = preset.unwrap_or(&PRESETS[0]).scenario();
 
     let mut changes = Vec::new();
     for field in Field::ALL {
@@ -176,7 +202,7 @@ pub fn open(link: &str) -> Opened {
             Some(Err(invalid)) => notices.push(Notice::Field(invalid)),
         }
     }
-    scenario = apply(&scenario, changes, &mut notices);
+    let mut scenario = apply(&preset, changes, &mut notices);
 
     if let Some(names) = find("hold") {
         scenario = scenario.holding(held_of(names, scenario.held(), &mut notices));
@@ -191,22 +217,45 @@ fn apply(
     notices: &mut Vec<Notice>,
 ) -> Scenario {
     loop {
-        let invalid = match preset.with_all(&changes) {
+        let base = changed_base(preset, &changes);
+        let invalid = match preset.with_all_from(&base, &changes) {
             Ok(scenario) => return scenario,
             Err(invalid) => invalid,
         };
-        // Heads stand after hidden size in `Field::ALL`, tensor parallel after heads: the last one falls back.
-        match changes
+        // Heads stand after hidden size in `Field::ALL`, tensor parallel after heads: the last one falls back; where
+        // the link changes none of them, the model or the estimator does.
+        let guilty = invalid.fields();
+        let is_whole = |field: &Field| matches!(field, Field::Model | Field::Estimator);
+        let last = changes
             .iter()
-            .rposition(|(field, _)| invalid.fields().contains(field))
-        {
-            Some(index) => {
-                let (field, _) = changes.remove(index);
-                notices.push(Notice::Together(field, invalid));
-            }
-            None => return *preset,
-        }
+            .rposition(|(field, _)| guilty.contains(field))
+            .or_else(|| changes.iter().rposition(|(field, _)| is_whole(field)));
+        let Some(index) = last else {
+            return *preset;
+        };
+        let (field, _) = changes.remove(index);
+        notices.push(match invalid {
+            Invalid::Absent(_) => Notice::Field(invalid),
+            invalid => Notice::Together(field, invalid),
+        });
     }
+}
+
+/// The architecture that these changes change.
+fn changed_base(preset: &Scenario, changes: &[(Field, Value)]) -> Architecture {
+    let changed = |field| {
+        let change = changes.iter().find(|(changed, _)| *changed == field);
+        change.map(|(_, value)| *value)
+    };
+    let model = match changed(Field::Model) {
+        Some(Value::Choice(index)) => model_at(index),
+        _ => preset.model(),
+    };
+    let family = match changed(FAMILY) {
+        Some(Value::Choice(index)) => Family::ALL[index],
+        _ => implied_family(preset, model),
+    };
+    base_of(preset, model, family)
 }
 
 /// What a link holds; what the preset holds, where a name is unknown.

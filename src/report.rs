@@ -31,6 +31,7 @@ enum FieldValue {
     Count(Exact),
     Real(f64),
     Option(String),
+    Empty,
 }
 
 /// An estimate with what it is an estimate of.
@@ -69,6 +70,7 @@ impl Report {
         let value = |field: Field| match scenario.value(field) {
             Value::Count(count) => FieldValue::Count(Exact(u128::from(count))),
             Value::Real(real) => FieldValue::Real(real),
+            Value::Unset => FieldValue::Empty,
             text @ (Value::Choice(_) | Value::Layers(_)) => FieldValue::Option(field.key_of(text)),
         };
         let compute = &estimate.compute;

@@ -1,8 +1,8 @@
 //! FLOP by part and the published ways of counting them, against papers and by hand.
 
-use petaday::compute::convention::Convention;
-use petaday::compute::flop::{Counting, Part, forward, per_token, weights};
 use petaday::field::{Choice, LayerSet};
+use petaday::flop::Convention;
+use petaday::flop::{Counting, Part, forward, per_token, weights};
 use petaday::formula::Expression;
 use petaday::model::{Architecture, Family, Window};
 use petaday::training::Recomputation;

@@ -77,7 +77,7 @@ proptest! {
         held in prop::array::uniform5(any::<bool>()),
         acts in prop::collection::vec(act(), 1..12),
     ) {
-        let scenario = PRESETS[preset].scenario;
+        let scenario = PRESETS[preset].scenario();
         let mut holding = scenario.held();
         for ((_, hold), held) in petaday::link::HOLDS.iter().zip(held) {
             *hold(&mut holding) = held;

@@ -95,34 +95,70 @@ fn options(field: Field) -> Vec<(&'static str, &'static str)> {
     }
 }
 
-/// A choice of up to four options, all in view.
+/// A choice of a few options, all in view, with its label.
 #[component]
-pub(super) fn ChoiceRow(page: Page, field: Field) -> impl IntoView {
+pub(super) fn ChoiceRow(
+    page: Page,
+    field: Field,
+    /// How many of its options are offered.
+    few: usize,
+) -> impl IntoView {
+    view! { <div class="row choice"><Segmented page=page field=field few=few/></div> }
+}
+
+/// A choice of a few options, side by side.
+#[component]
+pub(super) fn Segmented(
+    page: Page,
+    field: Field,
+    /// How many of its options are offered.
+    few: usize,
+) -> impl IntoView {
     let key = field.key();
-    let options = options(field)
-        .into_iter()
-        .enumerate()
-        .map(|(index, (option, label))| {
-            let chosen = flag(move || page.scenario().value(field) == Value::Choice(index));
-            view! {
-                <label>
-                    <input
-                        type="radio"
-                        name=key
-                        value=option
-                        checked=chosen.get_untracked()
-                        prop:checked=chosen
-                        on:change=move |_| page.choose(field, Value::Choice(index))
-                    />
-                    <span>{label}</span>
-                </label>
-            }
-        });
+    let options =
+        options(field)
+            .into_iter()
+            .take(few)
+            .enumerate()
+            .map(|(index, (option, label))| {
+                let chosen = flag(move || page.scenario().value(field) == Value::Choice(index));
+                view! {
+                    <label>
+                        <input
+                            type="radio"
+                            name=key
+                            value=option
+                            checked=chosen.get_untracked()
+                            prop:checked=chosen
+                            on:change=move |_| page.choose(field, Value::Choice(index))
+                        />
+                        <span>{label}</span>
+                    </label>
+                }
+            });
     view! {
-        <fieldset class="row choice" title=field.help()>
+        <fieldset title=field.help()>
             <legend>{field.label()}</legend>
             <div class="segmented">{options.collect_view()}</div>
         </fieldset>
+    }
+}
+
+/// A value without a slider: label and text field.
+#[component]
+pub(super) fn TextRow(page: Page, field: Field) -> impl IntoView {
+    let (key, entry) = (field.key(), Entry::Field(field));
+    let unit = match field.kind() {
+        Kind::Number(number) => number.unit,
+        Kind::Choice(_) | Kind::Layers => "",
+    };
+    view! {
+        <div class="row">
+            <label for=format!("field-{key}") title=field.help()>{field.label()}</label>
+            <span class="aside unit">{unit}</span>
+            <TextField page=page entry=entry id=format!("field-{key}") error_id=format!("error-{key}")/>
+            <ErrorText page=page entry=entry id=format!("error-{key}")/>
+        </div>
     }
 }
 
@@ -168,11 +204,11 @@ pub(super) fn PresetPicker(page: Page) -> impl IntoView {
     let chosen = text(move || page.scenario().preset());
     let choose = move |event| {
         if let Some(preset) = Preset::find(&event_target_value(&event)) {
-            page.replace(preset.scenario);
+            page.replace(preset.scenario());
         }
     };
     let changed = move || {
-        Preset::find(&chosen.read()).is_some_and(|preset| preset.scenario != page.scenario())
+        Preset::find(&chosen.read()).is_some_and(|preset| preset.scenario() != page.scenario())
     };
     let options = PRESETS.iter().map(|preset| {
         view! { <option value=preset.id selected=flag(move || *chosen.read() == *preset.id)>{preset.name}</option> }
@@ -189,7 +225,7 @@ pub(super) fn PresetPicker(page: Page) -> impl IntoView {
             title="Back to the preset"
             on:click=move |_| {
                 if let Some(preset) = Preset::find(untrack(|| page.scenario()).preset()) {
-                    page.replace(preset.scenario);
+                    page.replace(preset.scenario());
                 }
             }
         >

@@ -8,11 +8,14 @@ mod answer;
 mod browser;
 mod controls;
 mod converter;
+mod engine;
 mod explanation;
 mod live;
 mod memory;
+mod model;
 mod page;
 mod question;
+mod sections;
 mod share;
 
 use crate::scenario::{Field, PRESETS};
@@ -21,11 +24,13 @@ use leptos::prelude::*;
 pub use page::{Home, Page};
 
 use answer::{Answer, Foot, Notices};
-use controls::{ChoiceRow, NumberRow, PresetPicker, SelectRow};
+use controls::{ChoiceRow, NumberRow, PresetPicker, Segmented, SelectRow, TextRow};
 use converter::Converter;
 use live::{flag, maybe, text};
 use memory::{MemorySection, Notes};
+use model::{ArchitectureFold, Importer, ModelPicker};
 use question::Question;
+use sections::Sections;
 use share::{EmbedFoot, Header};
 
 /// A part of the page: it fills the element of index.html that has its id.
@@ -66,6 +71,7 @@ pub const SECTIONS: &[Section] = sections! {
     "more" false more_controls;
     "notes" true notes;
     "convert" false converter;
+    "sections" false sections_below;
     "header" false header;
     "end" true end;
 };
@@ -113,10 +119,17 @@ fn question_and_notices(page: Page) -> impl IntoView {
 fn size_controls(page: Page) -> impl IntoView {
     view! {
         <div class="group-head">
-            <h2 id="size-heading">"Size and data"</h2>
+            <h2 id="size-heading" class="hidden">"Size and data"</h2>
+            <Segmented page=page field=Field::Estimator few=2/>
             <PresetPicker page=page/>
         </div>
-        {[Field::Parameters, Field::Tokens, Field::Gpus]
+        <div hidden=flag(move || page.is_detailed())>
+            <NumberRow page=page field=Field::Parameters/>
+        </div>
+        <div hidden=flag(move || !page.is_detailed())>
+            <ModelPicker page=page/>
+        </div>
+        {[Field::Tokens, Field::Gpus]
             .map(|field| view! { <NumberRow page=page field=field/> })}
     }
 }
@@ -136,6 +149,10 @@ fn notes(page: Page) -> impl IntoView {
 
 fn converter(page: Page) -> impl IntoView {
     view! { <Converter page=page/> }
+}
+
+fn sections_below(page: Page) -> impl IntoView {
+    view! { <Sections page=page/> }
 }
 
 fn header(page: Page) -> impl IntoView {
@@ -158,20 +175,38 @@ fn more_controls(page: Page) -> impl IntoView {
             .map(|field| view! { <NumberRow page=page field=*field/> })
             .collect_view()
     };
+    let detailed = flag(move || page.is_detailed());
+    let rule = flag(move || !page.is_detailed());
+    let choice = |field: Field| {
+        view! {
+            <div hidden=detailed><ChoiceRow page=page field=field few=3/></div>
+            <div hidden=rule><SelectRow page=page field=field/></div>
+        }
+    };
     view! {
+        <section aria-labelledby="model-heading" hidden=rule>
+            <h2 id="model-heading">"Model"</h2>
+            <SelectRow page=page field=Field::Convention/>
+            <ArchitectureFold page=page/>
+        </section>
+        <Importer page=page/>
         <section aria-labelledby="hardware-heading">
             <h2 id="hardware-heading">"Hardware"</h2>
             <SelectRow page=page field=Field::Gpu/>
             {numbers(&[Field::Tflops])}
+            <details class="fold">
+                <summary>"Own hardware"</summary>
+                {[Field::Memory, Field::Peak].map(|field| view! { <TextRow page=page field=field/> })}
+            </details>
         </section>
         <section aria-labelledby="training-heading">
             <h2 id="training-heading">"Training"</h2>
-            {[Field::Precision, Field::Optimizer, Field::Recomputation]
-                .map(|field| view! { <ChoiceRow page=page field=field/> })}
+            {[Field::Precision, Field::Optimizer].map(choice)}
+            <ChoiceRow page=page field=Field::Recomputation few=3/>
         </section>
         <section aria-labelledby="shape-heading">
             <h2 id="shape-heading">"Shape"</h2>
-            {numbers(&[Field::Sequence, Field::MicroBatch, Field::Hidden, Field::Layers, Field::Heads])}
+            {numbers(&[Field::Sequence, Field::MicroBatch, Field::HIDDEN, Field::LAYERS, Field::HEADS])}
         </section>
         <details class="fold">
             <summary>
@@ -192,7 +227,7 @@ fn more_controls(page: Page) -> impl IntoView {
                     })}
                 </span>
             </summary>
-            <ChoiceRow page=page field=Field::Gradients/>
+            <ChoiceRow page=page field=Field::Gradients few=4/>
         </details>
         <p class="aside source">
             {maybe(move || {

@@ -1,5 +1,6 @@
 //! The page's state: one form, and what follows from it.
 
+use super::engine::{self, Engine};
 use crate::advice::{self, Change, Note};
 use crate::chart::{MemoryBar, memory_bar};
 use crate::estimate::{Estimate, Figure, estimate};
@@ -23,6 +24,8 @@ struct State {
     explained: Option<Figure>,
     /// What of the link could not be used.
     notices: Vec<String>,
+    /// What came of the last configuration file, sentence by sentence.
+    imported: Vec<String>,
 }
 
 impl State {
@@ -31,6 +34,7 @@ impl State {
             form: Form::new(opened.scenario),
             explained: None,
             notices: opened.notices.iter().map(ToString::to_string).collect(),
+            imported: Vec::new(),
         }
     }
 }
@@ -47,7 +51,7 @@ pub struct Shown {
     pub changes: Vec<Change>,
     /// What to be told, a place for each of [`advice::RULES`].
     pub notes: [Option<Note>; advice::RULES.len()],
-    sliders: [Slider; Field::ALL.len()],
+    sliders: [Slider; Field::SLIDERS.len()],
 }
 
 impl Shown {
@@ -59,13 +63,14 @@ impl Shown {
             bar: memory_bar(&estimate),
             changes: advice::changes(&scenario),
             notes: advice::notes(&scenario),
-            sliders: Field::ALL.map(|field| field.slider(&scenario)),
+            sliders: Field::SLIDERS.map(|field| field.slider(&scenario)),
         }
     }
 
     /// The slider of a field.
     pub fn slider(&self, field: Field) -> Slider {
-        self.sliders[field as usize]
+        let place = Field::SLIDERS.iter().position(|other| *other == field);
+        place.map_or_else(Slider::default, |place| self.sliders[place])
     }
 }
 
@@ -80,6 +85,8 @@ pub struct Page {
     shown: Memo<Shown>,
     /// Apart from the state, which changes at every step of a drag, because every field shows whether it has one.
     errors: Memo<Vec<(Entry, String)>>,
+    detailed: Memo<bool>,
+    engine: RwSignal<Engine>,
     settled: Trigger,
 }
 
@@ -98,6 +105,8 @@ impl Page {
                 }
             }),
             errors: Memo::new(move |_| state.with(|state| state.form.errors())),
+            engine: RwSignal::new(Engine::default()),
+            detailed: Memo::new(move |_| state.with(|state| state.form.scenario().is_detailed())),
             settled: Trigger::new(),
         }
     }
@@ -110,6 +119,11 @@ impl Page {
     /// Its estimate.
     pub fn estimate(&self) -> Estimate {
         self.shown.with(|shown| shown.estimate)
+    }
+
+    /// Whether it is estimated in detail: other inputs, more answers.
+    pub fn is_detailed(&self) -> bool {
+        self.detailed.get()
     }
 
     /// Reads what is shown of it.
@@ -184,6 +198,61 @@ impl Page {
             state.notices.clear();
         });
         self.settle();
+    }
+
+    /// What came of the last configuration file.
+    pub fn imported(&self) -> Vec<String> {
+        self.state.with(|state| state.imported.clone())
+    }
+
+    /// Says what came of a configuration file.
+    pub fn report_import(&self, sentences: Vec<String>) {
+        self.state.update(|state| state.imported = sentences);
+    }
+
+    /// Reads a configuration file and, where it describes an architecture, goes to it. The second wasm must be there.
+    pub fn import(&self, text: &str) {
+        let query = link::query(&untrack(|| self.scenario()));
+        let answer = engine::call("import", [text, &query]);
+        let mut lines = answer.lines();
+        let read = lines.next().unwrap_or_default();
+        let mut sentences: Vec<_> = lines.map(str::to_owned).collect();
+        if !read.is_empty() {
+            let scenario = link::open(read).scenario;
+            self.replace(scenario);
+            sentences.insert(0, format!("Read: {}.", scenario.model_name()));
+        }
+        self.report_import(sentences);
+    }
+
+    /// Sets fields as a link writes them, `tokens=2T&gpus=8`; what is not valid shows at its field.
+    pub fn take(&self, changes: &str) {
+        self.state.update(|state| {
+            for (key, text) in changes.split('&').filter_map(|pair| pair.split_once('=')) {
+                let field = Field::ALL.into_iter().find(|field| field.key() == key);
+                if let Some((field, value)) =
+                    field.and_then(|field| Some((field, field.parse(text).ok()?)))
+                {
+                    state.form.set(field, value);
+                }
+            }
+        });
+        self.settle();
+    }
+
+    /// Where the second wasm stands.
+    pub fn engine(&self) -> Engine {
+        self.engine.get()
+    }
+
+    /// Whether the second wasm stands there, asked without following it.
+    pub fn engine_is(&self, engine: Engine) -> bool {
+        self.engine.get_untracked() == engine
+    }
+
+    /// The second wasm is somewhere else now.
+    pub fn engine_becomes(&self, engine: Engine) {
+        self.engine.set(engine);
     }
 
     /// Opens an address that the browser has gone to.

@@ -1,7 +1,7 @@
 //! The question as a sentence, its main inputs edited in place.
 
 use super::controls::{Select, TextField};
-use super::live::{flag, text};
+use super::live::{flag, maybe, text};
 use super::page::Page;
 use crate::estimate::Estimate;
 use crate::form::Entry;
@@ -37,7 +37,10 @@ pub(super) fn Question(page: Page) -> impl IntoView {
     view! {
         <h1 class="hidden">{text(move || Estimate::question(&page.scenario()))}</h1>
         <div class="sentence" id="sentence" role="group" aria-label="The question, editable">
-            "Train " {part(Field::Parameters)} " parameters on " {part(Field::Tokens)} " tokens with "
+            "Train "
+            <span hidden=flag(move || page.is_detailed())>{part(Field::Parameters)} " parameters"</span>
+            <strong>{maybe(move || page.is_detailed().then(|| page.scenario().model_name()))}</strong>
+            " on " {part(Field::Tokens)} " tokens with "
             <span class="together">
                 {part(Field::Gpus)} " × "
                 <Select page=page field=Field::Gpu id="sentence-gpu" name="GPU in the question"/>

@@ -1,9 +1,9 @@
 //! The converter: one quantity is edited, what is held stays, the rest follows.
 //!
-//! Everything hangs on two equations, C = 6·P·D and C = n·r·T. What follows an edit is the first of a
+//! Everything hangs on two equations, C = 6·P·D (or, counted, FLOP for a token times D) and C = n·r·T. What follows an edit is the first of a
 //! fixed order that is not held: tokens follow compute, days follow GPUs.
 
-use super::{flop_of, flop_to_pf_days, gpu_hours_of, pf_days_to_flop, six_p_d, time_of};
+use super::{flop_of, flop_to_pf_days, gpu_hours_of, pf_days_to_flop, time_of, training_flop};
 use crate::field::Value;
 use crate::scenario::{Field, Invalid, Scenario, shortened};
 use crate::units::{FlopPerSecond, SECONDS_PER_DAY, SECONDS_PER_HOUR, Seconds, editable};
@@ -45,7 +45,7 @@ impl Quantity {
 
     /// Its value in a scenario, in its own unit.
     pub fn of(self, scenario: &Scenario) -> f64 {
-        let flop = six_p_d::<f64>(scenario);
+        let flop = training_flop::<f64>(scenario);
         let time = time_of(flop, throughput(scenario));
         match self {
             Self::Flop => flop,
@@ -92,11 +92,11 @@ impl Quantity {
                 if !held.compute && !held.tokens {
                     set_compute(scenario, flop)
                 } else if !held.gpus {
-                    set_gpus(scenario, six_p_d::<f64>(scenario) / (rate.0 * time.0))
+                    set_gpus(scenario, training_flop::<f64>(scenario) / (rate.0 * time.0))
                 } else if !held.rate {
                     set_rate(
                         scenario,
-                        FlopPerSecond(six_p_d::<f64>(scenario) / (gpus * time.0)),
+                        FlopPerSecond(training_flop::<f64>(scenario) / (gpus * time.0)),
                     )
                 } else if !held.compute {
                     set_compute(scenario, flop)
@@ -112,7 +112,7 @@ impl Quantity {
                 } else if !held.rate {
                     set_rate(
                         scenario,
-                        FlopPerSecond(six_p_d::<f64>(scenario) / gpu_seconds),
+                        FlopPerSecond(training_flop::<f64>(scenario) / gpu_seconds),
                     )?
                 } else {
                     return Err(Unconvertible::AllHeld("compute or TFLOP/s"));
@@ -136,11 +136,11 @@ pub fn change(scenario: &Scenario, changes: &[(Field, Value)]) -> Result<Scenari
     let held = scenario.held();
     let mut set = scenario.with_all(changes)?;
     let edits = |field| changes.iter().any(|(changed, _)| *changed == field);
-    let compute = edits(Field::Parameters) || edits(Field::Tokens);
+    let compute = training_flop::<f64>(&set) != training_flop::<f64>(scenario);
     if held.compute && compute {
         set = match (edits(Field::Tokens), held.tokens) {
-            (true, _) => set_parameters(&set, six_p_d::<f64>(scenario))?,
-            (false, false) => set_tokens(&set, six_p_d::<f64>(scenario))?,
+            (true, _) => set_parameters(&set, training_flop::<f64>(scenario))?,
+            (false, false) => set_tokens(&set, training_flop::<f64>(scenario))?,
             (false, true) => return Err(Unconvertible::AllHeld("compute or tokens")),
         };
         return Ok(set);
@@ -174,7 +174,7 @@ fn keep_time(
     let (gpus, rate, flop) = (
         scenario.gpus() as f64,
         scenario.achieved(),
-        six_p_d::<f64>(scenario),
+        training_flop::<f64>(scenario),
     );
     if !held.days {
         Ok(*scenario)
@@ -203,14 +203,15 @@ fn set_compute(scenario: &Scenario, flop: f64) -> Result<Scenario, Unconvertible
 }
 
 fn set_tokens(scenario: &Scenario, flop: f64) -> Result<Scenario, Unconvertible> {
-    follow(
-        scenario,
-        Field::Tokens,
-        flop / (6.0 * scenario.parameters() as f64),
-    )
+    let each = training_flop::<f64>(scenario) / scenario.tokens() as f64;
+    follow(scenario, Field::Tokens, flop / each)
 }
 
 fn set_parameters(scenario: &Scenario, flop: f64) -> Result<Scenario, Unconvertible> {
+    if scenario.is_detailed() {
+        // Parameters are counted from the architecture: they cannot follow.
+        return Err(Unconvertible::AllHeld("tokens or compute"));
+    }
     follow(
         scenario,
         Field::Parameters,

@@ -1,9 +1,6 @@
 //! How much computation a training run takes, and how long that lasts.
 
-pub mod convention;
 mod converter;
-pub mod cost;
-pub mod flop;
 pub mod published_runs;
 pub mod scaling_law;
 pub mod solve;
@@ -82,9 +79,31 @@ pub fn six_p_d<T: Number>(scenario: &Scenario) -> T {
         * T::symbol(&D, scenario.tokens() as f64)
 }
 
+/// Compute of a training run, in FLOP: [`six_p_d`] under the rule of thumb; counted from the architecture, in the
+/// scenario's [`crate::flop::Convention`], times D under the detailed estimator.
+pub fn training_flop<T: Number>(scenario: &Scenario) -> T {
+    if scenario.is_detailed() {
+        scenario
+            .convention()
+            .formula::<T>(scenario.architecture(), scenario.sequence())
+            * T::symbol(&D, scenario.tokens() as f64)
+    } else {
+        six_p_d(scenario)
+    }
+}
+
+/// Where [`training_flop`] was published.
+pub fn training_flop_source(scenario: &Scenario) -> &'static Source {
+    if scenario.is_detailed() {
+        scenario.convention().source()
+    } else {
+        &SIX_P_D
+    }
+}
+
 /// PetaFLOP-days: C / 8.64e19. Brown et al. 2020 (arXiv:2005.14165), Table D.1.
 pub fn pf_days<T: Number>(scenario: &Scenario) -> T {
-    six_p_d::<T>(scenario) / T::symbol(&PF_DAY, FLOP_PER_PF_DAY)
+    training_flop::<T>(scenario) / T::symbol(&PF_DAY, FLOP_PER_PF_DAY)
 }
 
 /// GPU-hours: C / (r · 3600), the time it would take one GPU. The article's C = τ·T with n = 1.
@@ -100,7 +119,7 @@ pub fn days<T: Number>(scenario: &Scenario) -> T {
 }
 
 fn compute_symbol<T: Number>(scenario: &Scenario) -> T {
-    T::symbol(&C, six_p_d::<f64>(scenario))
+    T::symbol(&C, training_flop::<f64>(scenario))
 }
 
 /// Compute of a throughput kept up for a time: C = τ·T, in FLOP.
@@ -131,7 +150,7 @@ pub fn pf_days_to_flop(pf_days: f64) -> f64 {
 /// Compute and time of a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Compute {
-    /// C = 6·P·D, exact.
+    /// C: exact where it is 6·P·D, else to fifteen digits.
     pub flop: Flop,
     /// The same in PetaFLOP-days.
     pub pf_days: f64,
@@ -149,7 +168,11 @@ impl Compute {
     /// Compute and time of this scenario.
     pub fn of(scenario: &Scenario) -> Self {
         Self {
-            flop: Flop(six_p_d(scenario)),
+            flop: Flop(if scenario.is_detailed() {
+                training_flop::<f64>(scenario) as u128
+            } else {
+                six_p_d(scenario)
+            }),
             pf_days: pf_days(scenario),
             gpu_hours: gpu_hours(scenario),
             time: Seconds(days::<f64>(scenario) * SECONDS_PER_DAY),

@@ -3,7 +3,7 @@
 //! Hours of a model card are not step time: they hold restarts, evaluation, failed attempts and other stages, so the MFU
 //! they imply lies below the one that the same source prints of its steps.
 
-use super::cost::utilisation;
+use crate::cost::utilisation;
 use crate::units::{FlopPerSecond, SECONDS_PER_HOUR, Seconds};
 
 /// A training run that was reported with its GPU-hours.

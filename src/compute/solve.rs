@@ -2,27 +2,9 @@
 //!
 //! Closed forms throughout: compute is FLOP per token × tokens, done at GPUs × peak × utilisation, paid by GPU-hour.
 
-use crate::field::choice;
+use crate::scenario::Unknown;
 use crate::units::{FlopPerSecond, SECONDS_PER_DAY, SECONDS_PER_HOUR, significant};
 use std::fmt;
-
-choice!(
-    /// What is to be found.
-    Unknown {
-        /// The largest model.
-        Parameters "parameters" "Parameters",
-        /// The most training tokens.
-        Tokens "tokens" "Tokens",
-        /// The fewest GPUs.
-        Gpus "gpus" "GPUs",
-        /// The time it takes.
-        Days "days" "Days",
-        /// The least utilisation.
-        Mfu "mfu" "MFU",
-        /// The money it takes.
-        Budget "budget" "Budget",
-    }
-);
 
 /// What is known, and what is asked for. The value at the unknown's own place is not read, but for `parameters` and
 /// `flop_per_token`, which together say how compute grows with the model.

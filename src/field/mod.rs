@@ -26,6 +26,8 @@ pub enum Value {
     Choice(usize),
     /// Layers of a model.
     Layers(LayerSet),
+    /// Nothing chosen, where the field may stay empty.
+    Unset,
 }
 
 /// Where a slider stops.
@@ -54,6 +56,8 @@ pub struct NumberField {
     pub whole: bool,
     /// What `k` stands for when typed.
     pub kilo: u64,
+    /// Whether it may stay empty.
+    pub optional: bool,
     /// Where its slider stops.
     pub scale: Scale,
 }
@@ -77,6 +81,7 @@ pub(crate) const fn count(unit: &'static str, min: f64, max: f64, scale: Scale) 
         max,
         whole: true,
         kilo: 1_000,
+        optional: false,
         scale,
     })
 }
@@ -89,6 +94,7 @@ pub(crate) const fn length(unit: &'static str, min: f64, max: f64) -> Kind {
         max,
         whole: true,
         kilo: 1_024,
+        optional: false,
         scale: Scale::Doublings,
     })
 }
@@ -101,7 +107,21 @@ pub(crate) const fn decimal(unit: &'static str, min: f64, max: f64, scale: Scale
         max,
         whole: false,
         kilo: 1_000,
+        optional: false,
         scale,
+    })
+}
+
+/// A real number that may stay empty.
+pub(crate) const fn optional(unit: &'static str, min: f64, max: f64) -> Kind {
+    Kind::Number(NumberField {
+        unit,
+        min,
+        max,
+        whole: false,
+        kilo: 1_000,
+        optional: true,
+        scale: Scale::Decades,
     })
 }
 
@@ -139,6 +159,7 @@ impl Kind {
                 .position(|(key, _)| *key == text)
                 .map(Value::Choice)
                 .ok_or(Malformed::Unknown)?,
+            Self::Number(field) if field.optional && text.trim().is_empty() => Value::Unset,
             Self::Number(field) if field.whole => {
                 Value::Count(number::whole(text, field.kilo, field.unit)?)
             }
@@ -161,6 +182,7 @@ impl Kind {
                 (index < options.len()).then_some(value)
             }
             (Self::Layers, Value::Layers(_)) => Some(value),
+            (Self::Number(field), Value::Unset) => field.optional.then_some(value),
             _ => None,
         }
     }
@@ -173,8 +195,10 @@ impl Kind {
                 min,
                 max,
                 whole,
+                optional,
                 ..
             }) => {
+                let empty = if *optional { ", or empty" } else { "" };
                 let print = |value: f64| {
                     if *whole {
                         units::count(value as u64)
@@ -187,7 +211,7 @@ impl Kind {
                 } else {
                     format!(" {unit}")
                 };
-                format!("{} to {}{unit}", print(*min), print(*max))
+                format!("{} to {}{unit}{empty}", print(*min), print(*max))
             }
             Self::Choice(options) => {
                 const SHOWN: usize = 20;
@@ -212,7 +236,7 @@ impl Kind {
                 .get(index)
                 .map_or_else(String::new, |(key, _)| (*key).to_owned()),
             (_, Value::Layers(layers)) => layers.to_string(),
-            (_, Value::Choice(_)) => String::new(),
+            (_, Value::Choice(_) | Value::Unset) => String::new(),
         }
     }
 
@@ -221,7 +245,7 @@ impl Kind {
         match value {
             Value::Count(count) => units::count(count),
             Value::Real(real) => units::editable(real, 6),
-            Value::Choice(_) | Value::Layers(_) => self.key_of(value),
+            Value::Choice(_) | Value::Layers(_) | Value::Unset => self.key_of(value),
         }
     }
 }

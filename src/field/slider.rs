@@ -19,7 +19,7 @@ impl Slider {
             Value::Count(count) => count as f64,
             Value::Real(real) => real,
             Value::Choice(index) => index as f64,
-            Value::Layers(_) => 0.0,
+            Value::Layers(_) | Value::Unset => 0.0,
         };
         let target = size(&value);
         let above = stops.partition_point(|stop| size(stop) < target).min(last);

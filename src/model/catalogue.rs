@@ -468,7 +468,7 @@ pub static MODELS: &[Model] = &[
     model("opt-125m", "OPT-125m", "facebook/opt-125m", Opt, OPT,
         "layers=12&hidden=768&vocab=50272&heads=12&kv=12&head-dim=64&ffn=3072"),
     model("opt-350m", "OPT-350m", "facebook/opt-350m", Opt, OPT,
-        "layers=24&hidden=1024&vocab=50272&embed=512&heads=16&kv=16&head-dim=64&ffn=4096&norm-at=after_sum\
+        "layers=24&hidden=1024&vocab=50272&embedding=512&heads=16&kv=16&head-dim=64&ffn=4096&norm-at=after_sum\
          &last-norm=no"),
     model("opt-1.3b", "OPT-1.3b", "facebook/opt-1.3b", Opt, OPT,
         "layers=24&hidden=2048&vocab=50272&head-dim=64&ffn=8192"),

@@ -168,7 +168,7 @@ impl ModelField {
                 "Whether the head is the token embedding's own matrix.",
             ),
             Self::EmbeddingSize => (
-                "embed",
+                "embedding",
                 "Embedding size",
                 "Width of the token embedding where it is not the hidden size; 0 where it is.",
             ),
@@ -529,7 +529,7 @@ impl ModelField {
                 }
                 _ => {}
             },
-            Value::Real(_) => {}
+            Value::Real(_) | Value::Unset => {}
         }
     }
 

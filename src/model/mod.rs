@@ -4,6 +4,7 @@ mod architecture;
 mod catalogue;
 mod family;
 mod field;
+mod follow;
 pub mod huggingface;
 mod implementation;
 mod parameter_list;

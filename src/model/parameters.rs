@@ -623,7 +623,7 @@ mod tests {
     /// The largest valid sizes stay inside 64 bits.
     #[test]
     fn largest() {
-        let mut fields = "layers=1000&hidden=131072&vocab=10000000&embed=131072&positions=16777216&heads=1024&kv=1024\
+        let mut fields = "layers=1000&hidden=131072&vocab=10000000&embedding=131072&positions=16777216&heads=1024&kv=1024\
             &head-dim=4096&ffn=1048576"
             .to_owned();
         let dense = model(Family::Llama, &fields);

@@ -74,9 +74,12 @@ fn value_of(kind: Kind) -> BoxedStrategy<Value> {
     }
 }
 
-/// Any scenario: a preset, and of every field its own value or another valid one.
+/// Any scenario: a preset, and of every field its own value or another one that goes with the rest.
 pub fn scenario() -> impl Strategy<Value = Scenario> {
-    let changes = Field::ALL.map(|field| proptest::option::weighted(0.5, value(field)));
+    let changes: Vec<_> = Field::ALL
+        .into_iter()
+        .map(|field| proptest::option::weighted(0.4, value(field)))
+        .collect();
     // Hidden size, heads and tensor-parallel degree are valid only together: built up as products.
     let shape = (0..5u32, 1..=32u64, 1..=64u64, 1..=64u64);
     let held = prop::array::uniform5(any::<bool>());
@@ -85,20 +88,19 @@ pub fn scenario() -> impl Strategy<Value = Scenario> {
             let degree = degree.min(1 << power);
             let heads = (degree * heads).min(1_024 / degree * degree);
             let hidden = heads * width.min(131_072 / heads);
-            let mut changes: Vec<_> = Field::ALL
+            let changes = Field::ALL
                 .into_iter()
                 .zip(changes)
-                .filter_map(|(field, value)| Some((field, value?)))
-                .filter(|(field, _)| {
-                    !matches!(field, Field::Hidden | Field::Heads | Field::TensorParallel)
-                })
-                .collect();
-            changes.extend([
-                (Field::Hidden, Value::Count(hidden)),
-                (Field::Heads, Value::Count(heads)),
+                .filter_map(|(field, value)| Some((field, value?)));
+            let scenario = changes.fold(PRESETS[preset].scenario(), |scenario, (field, value)| {
+                scenario.with(field, value).unwrap_or(scenario)
+            });
+            let shape = [
+                (Field::HIDDEN, Value::Count(hidden)),
+                (Field::HEADS, Value::Count(heads)),
                 (Field::TensorParallel, Value::Count(degree)),
-            ]);
-            let scenario = PRESETS[preset].scenario.with_all(&changes).unwrap();
+            ];
+            let scenario = scenario.with_all(&shape).unwrap_or(scenario);
             let mut holding = scenario.held();
             for ((_, hold), held) in HOLDS.iter().zip(held) {
                 *hold(&mut holding) = held;

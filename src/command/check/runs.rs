@@ -11,9 +11,9 @@
 //!    over 5%, with the reason as far as the row's fields tell it.
 
 use super::{Comparison, Outcome, Table, architectures, positive};
-use petaday::compute::convention::Convention;
-use petaday::compute::cost::utilisation;
 use petaday::compute::flop_to_pf_days;
+use petaday::cost::utilisation;
+use petaday::flop::Convention;
 use petaday::model::Architecture;
 use petaday::units::{FlopPerSecond, SECONDS_PER_DAY, Seconds};
 use serde_json::Value as Json;

@@ -14,7 +14,7 @@
 //! rows that print no MFU or TFLOP/s to compare.
 
 use super::{Comparison, Outcome, Table, architectures, positive};
-use petaday::compute::convention::Convention;
+use petaday::flop::Convention;
 use petaday::model::{Activation, Architecture, Family};
 use serde_json::Value as Json;
 
@@ -113,8 +113,8 @@ fn flop_per_token(counted: Counted, row: &Json, model: &Architecture, sequence: 
     if section.contains("LoRA") {
         // No gradients of frozen weights: four FLOP a weight, not six. Scores are of the packed samples, not of the
         // sequence, and so short that they do not show.
-        let weights = petaday::compute::flop::weights(&counts);
-        let routers = weights[petaday::compute::flop::Part::Router as usize];
+        let weights = petaday::flop::weights(&counts);
+        let routers = weights[petaday::flop::Part::Router as usize];
         return 4.0 * (weights.iter().sum::<u64>() - routers) as f64;
     }
     convention.flop_per_token(&counts, sequence)

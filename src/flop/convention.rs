@@ -1,6 +1,6 @@
 //! How papers and tools count the FLOP of training on one token. The same run has another MFU under each.
 
-use super::flop::{self, Counting};
+use super::{self as flop, Counting};
 use crate::field::choice;
 use crate::formula::{Number, Source, Symbol};
 use crate::model::parameters::Group;

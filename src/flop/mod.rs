@@ -4,6 +4,10 @@
 //! whole sequence are exact integers; divided by its length they are FLOP per token. Nothing here allocates when read
 //! as a number.
 
+mod convention;
+
+pub use convention::Convention;
+
 use crate::field::choice;
 use crate::formula::{Fraction, Number, Source, Symbol};
 use crate::model::parameters::{Group, Role};

@@ -1,0 +1,28 @@
+//! The second wasm: what a reader downloads only when it is asked for. Text in, text out; the page calls it
+//! (`app/engine.rs`), and knows what the answers mean.
+
+#[cfg(target_arch = "wasm32")]
+mod calls {
+    use petaday::field::Choice;
+    use petaday::link;
+    use petaday::section::Section;
+    use wasm_bindgen::prelude::wasm_bindgen;
+
+    /// A section's HTML for the scenario of a query; empty where there is no such section.
+    #[wasm_bindgen]
+    pub fn section(key: &str, query: &str) -> String {
+        let section = Section::ALL.iter().find(|section| section.key() == key);
+        section.map_or_else(String::new, |section| {
+            section.html(&link::open(query).scenario)
+        })
+    }
+
+    /// Reads a config.json into the scenario of a query: on the first line the new query, empty where it could not be
+    /// read; then what was wrong or assumed, a sentence each.
+    #[wasm_bindgen]
+    pub fn import(text: &str, query: &str) -> String {
+        petaday::section::import(text, &link::open(query).scenario)
+    }
+}
+
+fn main() {}

@@ -1,0 +1,51 @@
+//! Parts of the page that are read more than moved: a scenario in, HTML out.
+//!
+//! They are text, not components, because a reader downloads them only when one is opened (`engine`), and because a test
+//! can read them without a browser. A button with `data-set` asks the page to set fields, as a link would:
+//! `data-set="tokens=2T"`.
+
+mod checked;
+mod flop;
+mod html;
+mod import;
+mod money;
+mod optimum;
+mod parameters;
+mod solution;
+
+pub use import::import;
+
+use crate::field::choice;
+use crate::scenario::Scenario;
+
+choice!(
+    /// A part of the page below the answer.
+    Section {
+        /// Parameters by tensor group.
+        Parameters "parameters" "Parameters, group by group",
+        /// FLOP by part, and as others count them.
+        Flop "flop" "FLOP, part by part, and as others count them",
+        /// Dollars, energy and CO₂.
+        Money "money" "Money, energy and CO₂",
+        /// The unknown under a deadline and a budget.
+        Solution "solution" "Solve for one",
+        /// What would make the best of this compute.
+        Optimum "optimum" "Compute-optimal size and loss",
+        /// Published figures beside petaday's.
+        Checked "checked" "Checked against reality",
+    }
+);
+
+impl Section {
+    /// What it says of a scenario, as HTML. All text in it that is not ours is escaped.
+    pub fn html(self, scenario: &Scenario) -> String {
+        match self {
+            Self::Parameters => parameters::html(scenario),
+            Self::Flop => flop::html(scenario),
+            Self::Money => money::html(scenario),
+            Self::Solution => solution::html(scenario),
+            Self::Optimum => optimum::html(scenario),
+            Self::Checked => checked::html(),
+        }
+    }
+}
