@@ -35,7 +35,9 @@ site:
 	@echo "==> Building the site in dist/ (cold: about 3 minutes on two cores)"
 	@$(trunk) build --release --offline
 	@echo "==> Writing the first paint into dist/index.html"
-	@cargo run --locked --features prerender --bin petaday-prerender -- dist/index.html
+	@cargo run --locked --features page --bin petaday-prerender -- dist/index.html
+	@echo "==> Shrinking wasm and scripts"
+	@node tools/shrink.mjs
 
 single:
 	@echo "==> Writing the single-file build"
@@ -54,9 +56,9 @@ clippy:
 	@echo "==> Linting the command and the tests"
 	@cargo clippy --locked --all-targets --features command -- -D warnings
 	@echo "==> Linting the prerenderer"
-	@cargo clippy --locked --features prerender -- -D warnings
+	@cargo clippy --locked --features page -- -D warnings
 	@echo "==> Linting the page"
-	@cargo clippy --locked --target wasm32-unknown-unknown --lib --bin petaday-app -- -D warnings
+	@cargo clippy --locked --target wasm32-unknown-unknown --features page --lib --bin petaday-app --bin petaday-engine -- -D warnings
 
 cargo-test:
 	@echo "==> Running the tests in Rust"

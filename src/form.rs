@@ -21,6 +21,7 @@ impl Entry {
     /// The value it has in a scenario, as its text field shows it.
     pub fn display(self, scenario: &Scenario) -> String {
         match self {
+            Self::Field(Field::Model) => scenario.model_name(),
             Self::Field(field) => field.display(scenario.value(field)),
             Self::Quantity(quantity) => units::editable(quantity.of(scenario), 6),
         }

@@ -27,6 +27,7 @@ pub mod flop;
 pub mod form;
 pub mod formula;
 pub mod hardware;
+mod html;
 pub mod layout;
 pub mod link;
 pub mod memory;
@@ -38,5 +39,15 @@ pub mod section;
 pub mod training;
 pub mod units;
 
-#[cfg(any(target_arch = "wasm32", feature = "prerender"))]
+#[cfg(feature = "page")]
 pub mod app;
+
+/// Text of a table that the page does not show: the page's wasm is built without it, the second one and the command with
+/// it.
+const fn unshown(text: &'static str) -> &'static str {
+    if cfg!(all(target_arch = "wasm32", feature = "page")) {
+        ""
+    } else {
+        text
+    }
+}

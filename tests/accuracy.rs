@@ -282,3 +282,31 @@ fn rows_with_holes() {
         assert_eq!(text.lines().count(), holes.len() + 1);
     }
 }
+
+/// What the page says of its accuracy is what the command finds.
+#[test]
+fn the_page_says_what_check_says() {
+    for line in include_str!("../src/section/accuracy.tsv").lines() {
+        let cells: Vec<_> = line.split('\t').collect();
+        let path = format!(
+            "{}/tests/reference/{}",
+            env!("CARGO_MANIFEST_DIR"),
+            cells[0]
+        );
+        let output = Command::new(env!("CARGO_BIN_EXE_petaday"))
+            .args(["check", &path])
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let summary: Value = serde_json::from_str(text.trim_end().lines().last().unwrap()).unwrap();
+        let percent = |key: &str| format!("{:.4}", 100.0 * summary[key].as_f64().unwrap());
+        let found = [
+            summary["rows"].to_string(),
+            summary["compared"].to_string(),
+            percent("median_error"),
+            percent("p95_error"),
+            percent("worst_error"),
+        ];
+        assert_eq!(cells[2..], found, "{}", cells[0]);
+    }
+}

@@ -43,6 +43,20 @@ ${inScript(glue)}
 ${start}({ module_or_path: Uint8Array.from(atob("${wasm}"), (c) => c.charCodeAt(0)) });
 </script>`;
 
+// The second wasm, kept as text until it is asked for.
+const engine = `<script type="text/plain" id="engine-glue">${inScript(read("petaday-engine.js").toString())}</script>
+<script type="text/plain" id="engine-wasm">${read("petaday-engine_bg.wasm").toString("base64")}</script>
+<script>
+petaday.fetch = function () {
+  var text = function (id) { return document.getElementById(id).textContent; };
+  var script = document.createElement("script");
+  script.textContent = text("engine-glue");
+  document.head.append(script);
+  return Promise.resolve(Uint8Array.from(atob(text("engine-wasm")), function (c) { return c.charCodeAt(0); }));
+};
+</script>
+`;
+
 html = html.replace(starter[0], "");
 html = html.replace(/<link\b[^>]*>\s*/gi, (tag) => {
   const rel = attribute(tag, "rel")?.toLowerCase() ?? "";
@@ -64,7 +78,7 @@ if (end < 0) stop("index.html has no </body>");
 const rest = html.match(/<(?:link|script|img|iframe|source)\b[^>]*\s(?:src|href)\s*=\s*["']?(?!data:|#)[^"'\s>]+/i);
 if (rest && !/rel="?canonical/.test(rest[0])) stop(`index.html loads something that this script does not inline: ${rest[0]}`);
 
-html = html.slice(0, end) + script + html.slice(end);
+html = html.slice(0, end) + engine + script + html.slice(end);
 const out = join(dist, "petaday.html");
 writeFileSync(out, html);
 console.log(`${basename(dist)}/petaday.html: ${html.length.toLocaleString("en")} bytes`);

@@ -1,9 +1,10 @@
 //! The answer: verdict, figures, and what a link got wrong.
 
 use super::explanation::ExplanationPanel;
-use super::live::{flag, maybe, text};
+use super::live::{act, flag, maybe, text};
 use super::page::Page;
 use crate::estimate::{Figure, gigabytes};
+use crate::html::escaped;
 use crate::units::significant;
 use leptos::prelude::*;
 
@@ -22,7 +23,7 @@ pub(super) fn Answer(page: Page) -> impl IntoView {
                 class="figure"
                 aria-expanded=text(open)
                 title="Show how this arises"
-                on:click=move |_| page.toggle(figure)
+                on:click=act(move |_| page.toggle(figure))
             >
                 <span class="label">{label}</span>
                 <span class="value" id=id>{text(move || value(page))} <small>" " {unit}</small></span>
@@ -86,17 +87,15 @@ pub(super) fn Foot(page: Page) -> impl IntoView {
 /// What the link held that could not be used.
 #[component]
 pub(super) fn Notices(page: Page) -> impl IntoView {
-    let items = move || {
-        page.notices()
-            .into_iter()
-            .map(|notice| view! { <li>{notice}</li> })
-            .collect_view()
-    };
+    let items = text(move || {
+        let item = |notice: &String| format!("<li>{}</li>", escaped(notice));
+        page.notices().iter().map(item).collect::<String>()
+    });
     view! {
         <div class="notices" id="notices" role="status" hidden=flag(move || page.notices().is_empty())>
             <p>"Not everything in this link could be used; for these the preset’s value stands:"</p>
-            <ul>{items}</ul>
-            <button type="button" class="quiet" on:click=move |_| page.dismiss_notices()>"Dismiss"</button>
+            <ul inner_html=items></ul>
+            <button type="button" class="quiet" on:click=act(move |_| page.dismiss_notices())>"Dismiss"</button>
         </div>
     }
 }

@@ -1,5 +1,6 @@
 //! Browser features that may be missing or forbidden, as in a sandboxed frame. Nothing here fails loudly.
 
+use super::page::Page;
 use leptos::ev::{Event, MouseEvent};
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
@@ -89,89 +90,18 @@ fn details(place: &Element) -> impl Iterator<Item = Element> {
     (0..count).filter_map(move |index| found.as_ref()?.item(index)?.dyn_into().ok())
 }
 
-/// What the button that was clicked wants set, `tokens=2T`.
-pub(super) fn wanted(event: &MouseEvent) -> Option<String> {
-    let target: Element = event.target()?.dyn_into().ok()?;
-    target
-        .closest("[data-set]")
-        .ok()??
-        .get_attribute("data-set")
+/// Sets what the button that was clicked asks for in its `data-set`.
+pub(super) fn take(page: Page, event: &MouseEvent) {
+    let target: Option<Element> = event.target().and_then(|target| target.dyn_into().ok());
+    let button = target.and_then(|target| target.closest("[data-set]").ok().flatten());
+    if let Some(changes) = button.and_then(|button| button.get_attribute("data-set")) {
+        page.take(&changes);
+    }
 }
-
-#[cfg(target_arch = "wasm32")]
-pub(super) use files::{File, chosen, dropped, read};
-
-#[cfg(not(target_arch = "wasm32"))]
-pub(super) use no_files::{File, chosen, dropped, read};
 
 /// Whether the `<details>` that this event is about is open.
 pub(super) fn is_open(event: &Event) -> bool {
     let details: Option<web_sys::HtmlDetailsElement> =
         event.target().and_then(|target| target.dyn_into().ok());
     details.is_some_and(|details| details.open())
-}
-
-#[cfg(target_arch = "wasm32")]
-mod files {
-    //! Files that a reader gives: nothing leaves the browser.
-
-    use crate::model::huggingface::MAX_BYTES;
-    use leptos::ev::{DragEvent, Event};
-    use wasm_bindgen::JsCast;
-    pub use web_sys::File;
-    use web_sys::HtmlInputElement;
-
-    /// The first file dropped.
-    pub fn dropped(event: &DragEvent) -> Option<File> {
-        event.data_transfer()?.files()?.get(0)
-    }
-
-    /// The first file chosen.
-    pub fn chosen(event: &Event) -> Option<File> {
-        let input: HtmlInputElement = event.target()?.dyn_into().ok()?;
-        input.files()?.get(0)
-    }
-
-    /// The text of a file.
-    ///
-    /// # Errors
-    /// Where it is far too large for a configuration, before reading it, or cannot be read.
-    pub async fn read(file: File) -> Result<String, String> {
-        if file.size() > MAX_BYTES as f64 {
-            let size = crate::units::significant(file.size(), 3);
-            return Err(format!(
-                "{} has {size} bytes; a config.json has some thousand, and up to {MAX_BYTES} are read",
-                file.name()
-            ));
-        }
-        let text = wasm_bindgen_futures::JsFuture::from(file.text()).await;
-        text.ok()
-            .and_then(|text| text.as_string())
-            .ok_or_else(|| format!("{} could not be read", file.name()))
-    }
-}
-
-#[cfg(not(target_arch = "wasm32"))]
-mod no_files {
-    //! The first paint reads no files.
-
-    use leptos::ev::{DragEvent, Event};
-
-    /// A file.
-    pub struct File;
-
-    /// None.
-    pub fn dropped(_: &DragEvent) -> Option<File> {
-        None
-    }
-
-    /// None.
-    pub fn chosen(_: &Event) -> Option<File> {
-        None
-    }
-
-    /// None.
-    pub async fn read(_: File) -> Result<String, String> {
-        Err(String::new())
-    }
 }

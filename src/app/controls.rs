@@ -1,6 +1,6 @@
 //! Rows of controls: a label, a slider or options, and a text field that never disagrees with the slider.
 
-use super::live::{flag, maybe, text};
+use super::live::{act, flag, maybe, text};
 use super::page::Page;
 use crate::field::{Kind, Value};
 use crate::form::Entry;
@@ -39,9 +39,9 @@ pub(super) fn TextField(
             aria-describedby=maybe(move || invalid().then(|| error_id.clone()))
             prop:value=shown
             value=page.text(entry)
-            on:input=move |event| page.edit(entry, &event_target_value(&event))
-            on:change=move |_| page.leave(entry)
-            on:blur=move |_| page.leave(entry)
+            on:input=act(move |event| page.edit(entry, &event_target_value(&event)))
+            on:change=act(move |_| page.leave(entry))
+            on:blur=act(move |_| page.leave(entry))
         />
     }
 }
@@ -78,8 +78,8 @@ pub(super) fn NumberRow(page: Page, field: Field) -> impl IntoView {
                 style:--filled=text(move || format!("{}%", decimal(slider().filled_percent(), 1)))
                 value=untrack(|| slider().position)
                 prop:value=text(move || slider().position) // after `max`, to which the browser clamps it
-                on:input=drag
-                on:change=move |_| page.settle()
+                on:input=act(drag)
+                on:change=act(move |_| page.settle())
             />
             <TextField page=page entry=entry id=format!("field-{key}") error_id=format!("error-{key}")/>
             <ErrorText page=page entry=entry id=format!("error-{key}")/>
@@ -130,7 +130,7 @@ pub(super) fn Segmented(
                             value=option
                             checked=chosen.get_untracked()
                             prop:checked=chosen
-                            on:change=move |_| page.choose(field, Value::Choice(index))
+                            on:change=act(move |_| page.choose(field, Value::Choice(index)))
                         />
                         <span>{label}</span>
                     </label>
@@ -195,7 +195,7 @@ pub(super) fn Select(
         .filter(|(option, _)| cfg!(target_arch = "wasm32") || *option == first)
         .map(|(option, label)| format!("<option value=\"{option}\">{label}</option>"))
         .collect();
-    view! { <select id=id aria-label=name on:change=choose inner_html=options prop:value=chosen></select> }
+    view! { <select id=id aria-label=name on:change=act(choose) inner_html=options prop:value=chosen></select> }
 }
 
 /// Scenarios to start from.
@@ -207,6 +207,11 @@ pub(super) fn PresetPicker(page: Page) -> impl IntoView {
             page.replace(preset.scenario());
         }
     };
+    let reset = move |_| {
+        if let Some(preset) = Preset::find(untrack(|| page.scenario()).preset()) {
+            page.replace(preset.scenario());
+        }
+    };
     let changed = move || {
         Preset::find(&chosen.read()).is_some_and(|preset| preset.scenario() != page.scenario())
     };
@@ -214,7 +219,7 @@ pub(super) fn PresetPicker(page: Page) -> impl IntoView {
         view! { <option value=preset.id selected=flag(move || *chosen.read() == *preset.id)>{preset.name}</option> }
     });
     view! {
-        <select id="preset" class="quiet" aria-label="Preset" on:change=choose prop:value=chosen>
+        <select id="preset" class="quiet" aria-label="Preset" on:change=act(choose) prop:value=chosen>
             {options.collect_view()}
         </select>
         <button
@@ -223,11 +228,7 @@ pub(super) fn PresetPicker(page: Page) -> impl IntoView {
             type="button"
             disabled=flag(move || !changed())
             title="Back to the preset"
-            on:click=move |_| {
-                if let Some(preset) = Preset::find(untrack(|| page.scenario()).preset()) {
-                    page.replace(preset.scenario());
-                }
-            }
+            on:click=act(reset)
         >
             "Reset"
         </button>

@@ -1,7 +1,7 @@
 //! The converter: every quantity can be edited, what is held is marked and can be chosen.
 
 use super::controls::{ErrorText, TextField};
-use super::live::{flag, text};
+use super::live::{act, flag, text};
 use super::page::Page;
 use crate::compute::Quantity;
 use crate::form::Entry;
@@ -78,7 +78,7 @@ fn Hold(page: Page, name: &'static str) -> impl IntoView {
     };
     view! {
         <label class="hold">
-            <input type="checkbox" id=format!("hold-{name}") checked=held.get_untracked() prop:checked=held on:change=toggle/>
+            <input type="checkbox" id=format!("hold-{name}") checked=held.get_untracked() prop:checked=held on:change=act(toggle)/>
             " hold" <span class="hidden">{format!(" {name}")}</span>
         </label>
     }

@@ -1,7 +1,5 @@
-//! The second wasm, downloaded when a reader first asks for something it answers.
-//!
-//! index.html defines `petaday.load()`, which fetches it (or, in the single file, unpacks it) and then keeps it as
-//! `petaday.engine`. Everything here may fail, and then says so.
+//! The second wasm, downloaded when a reader first asks for something it answers. `engine.js` fetches it and tells the
+//! window; it may fail, and then that is said.
 
 use super::page::Page;
 
@@ -23,26 +21,19 @@ pub enum Engine {
 }
 
 #[cfg(not(target_arch = "wasm32"))]
-pub(super) fn ask(_: Page) {}
+mod live {
+    pub fn load() {}
 
-#[cfg(not(target_arch = "wasm32"))]
-pub(super) async fn arrives(_: Page) -> bool {
-    false
+    pub fn call(_: &str, _: [&str; 2]) -> String {
+        String::new()
+    }
 }
-
-#[cfg(not(target_arch = "wasm32"))]
-pub(super) fn call(_: &str, _: [&str; 2]) -> String {
-    String::new()
-}
-
-#[cfg(target_arch = "wasm32")]
-pub(super) use live::{arrives, ask, call};
 
 #[cfg(target_arch = "wasm32")]
 mod live {
     use super::{Engine, Page};
-    use js_sys::{Function, Promise, Reflect};
-    use leptos::prelude::window;
+    use js_sys::{Function, Reflect};
+    use leptos::prelude::{on_cleanup, window, window_event_listener_untyped};
     use wasm_bindgen::{JsCast, JsValue};
 
     fn member(of: &JsValue, name: &str) -> Option<JsValue> {
@@ -53,41 +44,51 @@ mod live {
         member(of, name)?.dyn_into().ok()
     }
 
-    /// Fetches the engine; the page hears when it is there.
-    pub fn ask(page: Page) {
-        if page.engine_is(Engine::Absent) {
-            leptos::task::spawn_local(async move {
-                arrives(page).await;
-            });
+    pub fn load() {
+        if let Some(petaday) = member(&window(), "petaday")
+            && let Some(load) = function(&petaday, "load")
+        {
+            let _ = load.call0(&petaday);
         }
     }
 
-    /// Fetches the engine, and says whether it came.
-    pub async fn arrives(page: Page) -> bool {
-        if page.engine_is(Engine::Ready) {
-            return true;
-        }
-        page.engine_becomes(Engine::Coming);
-        let promise = member(&window(), "petaday")
-            .and_then(|petaday| function(&petaday, "load")?.call0(&petaday).ok())
-            .and_then(|answer| answer.dyn_into::<Promise>().ok());
-        let came = match promise {
-            Some(promise) => wasm_bindgen_futures::JsFuture::from(promise).await.is_ok(),
-            None => false,
-        };
-        page.engine_becomes(if came { Engine::Ready } else { Engine::Failed });
-        came
+    /// Tells the page when the engine has come, or has not.
+    pub fn follow(page: Page) {
+        let came = window_event_listener_untyped("petaday-engine", move |_| {
+            page.engine_becomes(if engine().is_some() {
+                Engine::Ready
+            } else {
+                Engine::Failed
+            });
+        });
+        on_cleanup(move || came.remove());
+    }
+
+    fn engine() -> Option<JsValue> {
+        let engine = member(&member(&window(), "petaday")?, "engine")?;
+        engine.is_truthy().then_some(engine)
     }
 
     /// What a function of the engine answers; empty where it is not there.
     pub fn call(name: &str, [first, second]: [&str; 2]) -> String {
-        member(&window(), "petaday")
-            .and_then(|petaday| member(&petaday, "engine"))
-            .and_then(|engine| {
-                let function = function(&engine, name)?;
-                function.call2(&engine, &first.into(), &second.into()).ok()
-            })
+        let answer = engine().and_then(|engine| {
+            let function = function(&engine, name)?;
+            function.call2(&engine, &first.into(), &second.into()).ok()
+        });
+        answer
             .and_then(|answer| answer.as_string())
             .unwrap_or_default()
+    }
+}
+
+pub(super) use live::call;
+#[cfg(target_arch = "wasm32")]
+pub(super) use live::follow;
+
+/// Fetches the engine, where nobody has yet; the page hears when it has come.
+pub(super) fn ask(page: Page) {
+    if matches!(page.engine_now(), Engine::Absent | Engine::Failed) {
+        page.engine_becomes(Engine::Coming);
+        live::load();
     }
 }

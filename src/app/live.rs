@@ -21,3 +21,8 @@ pub(super) fn maybe<T: ToString>(
 pub(super) fn flag(value: impl Fn() -> bool + Send + Sync + 'static) -> Signal<bool> {
     Signal::derive(value)
 }
+
+/// What to do on an event.
+pub(super) fn act<E: 'static>(act: impl FnMut(E) + 'static) -> Box<dyn FnMut(E)> {
+    Box::new(act)
+}

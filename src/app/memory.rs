@@ -1,12 +1,14 @@
 //! Memory on each GPU: the chart, its table twin, what would help, and where the rule misleads.
 
+use super::browser;
 use super::explanation::ExplanationPanel;
-use super::live::{flag, maybe, text};
+use super::live::{act, flag, maybe, text};
 use super::page::Page;
 use crate::advice::{Change, Note, RULES, Rule};
-use crate::chart::MemoryBar;
+use crate::chart::{MemoryBar, Tick};
 use crate::estimate::{Figure, gigabytes};
 use crate::formula::Expression;
+use crate::html::setter;
 use crate::memory::{Part, rule_of_thumb};
 use crate::units::{Bytes, decimal, hundredths};
 use leptos::prelude::*;
@@ -50,7 +52,7 @@ fn Bar(page: Page) -> impl IntoView {
                 aria-pressed=text(pressed)
                 style:left=text(move || percent(at(|segment| segment.left)))
                 style:width=text(move || percent(at(|segment| segment.width)))
-                on:click=move |_| page.toggle(Figure::Memory(part))
+                on:click=act(move |_| page.toggle(Figure::Memory(part)))
             >
                 <span class="over" style:width=text(move || percent(at(|segment| segment.overflow)))></span>
                 <span class="text"><span class="name">{part.label()} " "</span>{text(move || gigabytes(bytes()))}</span>
@@ -79,25 +81,22 @@ fn Bar(page: Page) -> impl IntoView {
                 {Part::ALL.map(segment)}
                 <div class="capacity" style:left=capacity></div>
             </div>
-            <div class="axis" aria-hidden="true">{move || page.read(|shown| ticks(&shown.bar))}</div>
+            <div class="axis" aria-hidden="true" inner_html=text(move || page.read(|shown| ticks(&shown.bar)))></div>
         </div>
     }
 }
 
-fn ticks(bar: &MemoryBar) -> impl IntoView + use<> {
+fn ticks(bar: &MemoryBar) -> String {
     let last = bar.ticks.len().saturating_sub(1);
-    bar.ticks
-        .iter()
-        .enumerate()
-        .map(|(index, tick)| {
-            let text = if index == last {
-                format!("{} GB", tick.text)
-            } else {
-                tick.text.clone()
-            };
-            view! { <span style:--at=percent(tick.at)>{text}</span> }
-        })
-        .collect_view()
+    let tick = |(index, tick): (usize, &Tick)| {
+        let unit = if index == last { " GB" } else { "" };
+        format!(
+            "<span style=\"--at:{}\">{}{unit}</span>",
+            percent(tick.at),
+            tick.text
+        )
+    };
+    bar.ticks.iter().enumerate().map(tick).collect()
 }
 
 fn percent(value: f64) -> String {
@@ -123,7 +122,7 @@ fn Table(page: Page) -> impl IntoView {
                         class="part"
                         aria-expanded=text(open)
                         aria-controls=format!("explain-{}", part.key())
-                        on:click=move |_| page.toggle(figure)
+                        on:click=act(move |_| page.toggle(figure))
                     >
                         <span class="swatch"></span>
                         {part.label()}
@@ -185,29 +184,31 @@ fn how(page: Page, part: Part) -> String {
 /// Choices that would save memory; a click takes one.
 #[component]
 fn Changes(page: Page) -> impl IntoView {
-    let label = |change: &Change| {
-        let compute = match change.adds_compute {
-            added if added >= 0.005 => format!(", +{}% FLOP", decimal(100.0 * added, 0)),
-            added if added <= -0.005 => format!(", −{}% FLOP", decimal(-100.0 * added, 0)),
-            _ => String::new(),
-        };
-        format!("{}: −{} GB{compute}", change.label, gigabytes(change.saves))
-    };
+    let chips = text(move || page.read(|shown| shown.changes.iter().map(chip).collect::<String>()));
     view! {
-        <div class="changes" aria-label="What would save memory" role="group">
-            {move || {
-                let chip = |change: &Change| {
-                    let (field, value) = (change.field, change.value);
-                    view! {
-                        <button type="button" class="chip" on:click=move |_| page.choose(field, value)>
-                            {label(change)}
-                        </button>
-                    }
-                };
-                page.read(|shown| shown.changes.iter().map(chip).collect_view())
-            }}
-        </div>
+        <div
+            class="changes"
+            aria-label="What would save memory"
+            role="group"
+            inner_html=chips
+            on:click=act(move |event| browser::take(page, &event))
+        ></div>
     }
+}
+
+fn chip(change: &Change) -> String {
+    let compute = match change.adds_compute {
+        added if added >= 0.005 => format!(", +{}% FLOP", decimal(100.0 * added, 0)),
+        added if added <= -0.005 => format!(", −{}% FLOP", decimal(-100.0 * added, 0)),
+        _ => String::new(),
+    };
+    let set = format!(
+        "{}={}",
+        change.field.key(),
+        change.field.key_of(change.value)
+    );
+    let label = format!("{}: −{} GB{compute}", change.label, gigabytes(change.saves));
+    setter(&set, "chip", &label)
 }
 
 /// Where the rule misleads. Each note has its place, so that an open one stays open while a slider moves.

@@ -99,7 +99,10 @@ pub fn mount() {
         set_timeout(fill, Duration::ZERO);
     }
     let ready = move || {
-        owner.with(|| address::follow(page));
+        owner.with(|| {
+            address::follow(page);
+            engine::follow(page);
+        });
         std::mem::forget(owner); // as long-lived as the page
         if let Some(root) = document().document_element() {
             let _ = root.set_attribute("data-ready", "");

@@ -25,7 +25,10 @@ struct State {
     /// What of the link could not be used.
     notices: Vec<String>,
     /// What came of the last configuration file, sentence by sentence.
-    imported: Vec<String>,
+    imported: String,
+    /// A configuration file that waits for the second wasm.
+    waiting: Option<String>,
+    engine: Engine,
 }
 
 impl State {
@@ -34,7 +37,9 @@ impl State {
             form: Form::new(opened.scenario),
             explained: None,
             notices: opened.notices.iter().map(ToString::to_string).collect(),
-            imported: Vec::new(),
+            imported: String::new(),
+            waiting: None,
+            engine: Engine::default(),
         }
     }
 }
@@ -85,8 +90,6 @@ pub struct Page {
     shown: Memo<Shown>,
     /// Apart from the state, which changes at every step of a drag, because every field shows whether it has one.
     errors: Memo<Vec<(Entry, String)>>,
-    detailed: Memo<bool>,
-    engine: RwSignal<Engine>,
     settled: Trigger,
 }
 
@@ -105,8 +108,6 @@ impl Page {
                 }
             }),
             errors: Memo::new(move |_| state.with(|state| state.form.errors())),
-            engine: RwSignal::new(Engine::default()),
-            detailed: Memo::new(move |_| state.with(|state| state.form.scenario().is_detailed())),
             settled: Trigger::new(),
         }
     }
@@ -123,7 +124,7 @@ impl Page {
 
     /// Whether it is estimated in detail: other inputs, more answers.
     pub fn is_detailed(&self) -> bool {
-        self.detailed.get()
+        self.shown.with(|shown| shown.scenario.is_detailed())
     }
 
     /// Reads what is shown of it.
@@ -200,29 +201,32 @@ impl Page {
         self.settle();
     }
 
-    /// What came of the last configuration file.
-    pub fn imported(&self) -> Vec<String> {
+    /// What came of the last configuration file, a sentence a line.
+    pub fn imported(&self) -> String {
         self.state.with(|state| state.imported.clone())
     }
 
-    /// Says what came of a configuration file.
-    pub fn report_import(&self, sentences: Vec<String>) {
-        self.state.update(|state| state.imported = sentences);
-    }
-
-    /// Reads a configuration file and, where it describes an architecture, goes to it. The second wasm must be there.
-    pub fn import(&self, text: &str) {
+    /// Reads a configuration file, once the second wasm is there; where it describes an architecture, goes to it.
+    pub fn import(&self, text: String) {
+        if text.trim().is_empty() {
+            return;
+        }
+        if self.engine_now() != Engine::Ready {
+            self.state.update(|state| state.waiting = Some(text));
+            return engine::ask(*self);
+        }
         let query = link::query(&untrack(|| self.scenario()));
-        let answer = engine::call("import", [text, &query]);
-        let mut lines = answer.lines();
-        let read = lines.next().unwrap_or_default();
-        let mut sentences: Vec<_> = lines.map(str::to_owned).collect();
+        let answer = engine::call("import", [&text, &query]);
+        let (read, mut sentences) = answer.split_once('\n').map_or_else(
+            || (answer.as_str(), String::new()),
+            |(read, sentences)| (read, sentences.to_owned()),
+        );
         if !read.is_empty() {
             let scenario = link::open(read).scenario;
             self.replace(scenario);
-            sentences.insert(0, format!("Read: {}.", scenario.model_name()));
+            sentences = format!("Read: {}.\n{sentences}", scenario.model_name());
         }
-        self.report_import(sentences);
+        self.state.update(|state| state.imported = sentences);
     }
 
     /// Sets fields as a link writes them, `tokens=2T&gpus=8`; what is not valid shows at its field.
@@ -242,17 +246,26 @@ impl Page {
 
     /// Where the second wasm stands.
     pub fn engine(&self) -> Engine {
-        self.engine.get()
+        self.state.with(|state| state.engine)
     }
 
-    /// Whether the second wasm stands there, asked without following it.
-    pub fn engine_is(&self, engine: Engine) -> bool {
-        self.engine.get_untracked() == engine
+    /// The same, without following it.
+    pub fn engine_now(&self) -> Engine {
+        self.state.with_untracked(|state| state.engine)
     }
 
-    /// The second wasm is somewhere else now.
+    /// The second wasm stands elsewhere now; what waited for it goes on.
     pub fn engine_becomes(&self, engine: Engine) {
-        self.engine.set(engine);
+        let waiting = self.state.try_update(|state| {
+            state.engine = engine;
+            if engine == Engine::Failed {
+                state.imported = engine::FAILED.to_owned();
+            }
+            state.waiting.take_if(|_| engine == Engine::Ready)
+        });
+        if let Some(Some(text)) = waiting {
+            self.import(text);
+        }
     }
 
     /// Opens an address that the browser has gone to.
@@ -261,6 +274,7 @@ impl Page {
         self.state.update(|state| {
             *state = State {
                 explained: state.explained,
+                engine: state.engine,
                 ..State::of(opened)
             };
         });

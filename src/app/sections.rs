@@ -3,12 +3,12 @@
 use super::browser;
 use super::controls::{SelectRow, TextRow};
 use super::engine::{self, Engine};
+use super::live::act;
 use super::page::Page;
 use crate::field::Choice;
 use crate::link;
 use crate::scenario::Field;
 use crate::section::Section;
-use leptos::ev::MouseEvent;
 use leptos::prelude::*;
 
 /// Every section, folded.
@@ -45,11 +45,11 @@ fn Fold(page: Page, section: Section) -> impl IntoView {
         }
     });
     view! {
-        <details class="fold" on:toggle=toggle id=fold>
+        <details class="fold" on:toggle=act(toggle) id=fold>
             <summary>{section.label()}</summary>
             {(section == Section::Solution).then(|| view! { <SelectRow page=page field=Field::Unknown/> })}
             {inputs(section).iter().map(|field| view! { <TextRow page=page field=*field/> }).collect_view()}
-            <div class="section" id=id on:click=move |event| set(page, &event)></div>
+            <div class="section" id=id on:click=act(move |event| browser::take(page, &event))></div>
         </details>
     }
 }
@@ -59,12 +59,5 @@ fn content(page: Page, section: Section) -> String {
         Engine::Ready => engine::call("section", [section.key(), &link::query(&page.scenario())]),
         Engine::Failed => format!("<p class=\"error\">{}</p>", engine::FAILED),
         Engine::Absent | Engine::Coming => "<p class=\"aside\">One moment…</p>".to_owned(),
-    }
-}
-
-/// A button in a section's text asks for fields to be set.
-fn set(page: Page, event: &MouseEvent) {
-    if let Some(changes) = browser::wanted(event) {
-        page.take(&changes);
     }
 }

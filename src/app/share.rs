@@ -2,7 +2,7 @@
 
 use super::address;
 use super::browser;
-use super::live::{self, text};
+use super::live::{self, act, text};
 use super::page::Page;
 use leptos::ev::MouseEvent;
 use leptos::prelude::*;
@@ -16,12 +16,12 @@ pub(super) fn Header(page: Page) -> impl IntoView {
         browser::go_to("main");
     };
     view! {
-        <a class="skip" href="#main" on:click=skip>"Skip to the question"</a>
+        <a class="skip" href="#main" on:click=act(skip)>"Skip to the question"</a>
         <header>
             <span class="brand">"petaday"</span>
             <span class="promise">"What it takes to train a transformer, and why"</span>
-            <button type="button" id="share" on:click=|_| browser::open_dialog("share-dialog")>"Share"</button>
-            <button type="button" id="embed" on:click=|_| browser::open_dialog("embed-dialog")>"Embed"</button>
+            <button type="button" id="share" on:click=act(|_| browser::open_dialog("share-dialog"))>"Share"</button>
+            <button type="button" id="embed" on:click=act(|_| browser::open_dialog("embed-dialog"))>"Embed"</button>
             <ThemeButton/>
         </header>
         <ShareDialog page=page/>
@@ -38,7 +38,7 @@ fn ThemeButton() -> impl IntoView {
         browser::choose_theme(dark.get_untracked());
     };
     view! {
-        <button type="button" id="theme" title="Switch between light and dark" on:click=toggle>
+        <button type="button" id="theme" title="Switch between light and dark" on:click=act(toggle)>
             {text(move || if dark.get() { "Light" } else { "Dark" })}
         </button>
     }
@@ -99,7 +99,7 @@ fn Copied(id: &'static str, name: &'static str, text: Signal<String>) -> impl In
     view! {
         <div class="copied">
             <input type="text" readonly id=id aria-label=name prop:value=text value=""/>
-            <button type="button" on:click=copy>{live::text(move || if copied.get() { "Copied" } else { "Copy" })}</button>
+            <button type="button" on:click=act(copy)>{live::text(move || if copied.get() { "Copied" } else { "Copy" })}</button>
         </div>
     }
 }

@@ -6,6 +6,7 @@
 
 use super::{Accelerator, Confidence, Formats, Price};
 use crate::units::Bytes;
+use crate::unshown;
 
 use Confidence::{Recalled, Verified};
 use Formats::{Assumed as ASSUMED, Bf16 as BF16, Both as BOTH, Fp16 as FP16};
@@ -92,8 +93,8 @@ const fn row(
         id,
         name,
         short,
-        vendor,
-        architecture,
+        vendor: unshown(vendor),
+        architecture: unshown(architecture),
         year,
         tflops,
         sixteen_bit,
@@ -104,7 +105,7 @@ const fn row(
         scale_up,
         tdp_watts,
         price,
-        source,
+        source: unshown(source),
         confidence,
     }
 }

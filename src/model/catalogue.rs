@@ -5,6 +5,7 @@
 //! were never released, those of the paper.
 
 use super::{Architecture, Family};
+use crate::unshown;
 use Family::*;
 
 /// A model of the catalogue.
@@ -117,10 +118,10 @@ const fn model(
     Model {
         id,
         name,
-        hub,
+        hub: unshown(hub),
         family,
         fields,
-        source,
+        source: unshown(source),
     }
 }
 

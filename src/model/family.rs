@@ -4,7 +4,7 @@ use super::{
     Activation, Architecture, Attention, Dropout, Experts, FeedForward, Latent, NormKind,
     NormPlaces, Norms, QkNorm, Router, RouterBias, Window,
 };
-use crate::field::{LayerSet, choice};
+use crate::field::{Choice, LayerSet, choice};
 
 choice!(
     /// Whose code the model is; its key is the `model_type` of the Hugging Face configuration. Two models of the same
@@ -87,10 +87,25 @@ choice!(
     }
 );
 
+static BASES: [Architecture; <Family as Choice>::ALL.len()] = {
+    let mut bases = [LLAMA_7B; <Family as Choice>::ALL.len()];
+    let mut index = 0;
+    while index < bases.len() {
+        bases[index] = <Family as Choice>::ALL[index].built();
+        index += 1;
+    }
+    bases
+};
+
 impl Family {
     /// A model of this family with Llama-2-7B's sizes: what its code implies, to change sizes in. Read from the model
     /// and configuration classes of the Python package transformers 5.23.
-    pub const fn base(self) -> Architecture {
+    pub fn base(self) -> Architecture {
+        BASES[self as usize]
+    }
+
+    /// [`Family::base`], computed while compiling: as a table it is a tenth of the code.
+    pub(crate) const fn built(self) -> Architecture {
         let llama = LLAMA_7B;
         let gpt = GPT_7B;
         match self {

@@ -70,7 +70,7 @@ const fn same(left: &str, right: &str) -> bool {
 
 /// The article names hidden size, layers and heads; the rest is a GPT's of that width.
 const ARTICLE_SHAPE: Architecture = {
-    let gpt = Family::Gpt2.base();
+    let gpt = Family::Gpt2.built();
     Architecture {
         layers: 24,
         hidden: 4_096,

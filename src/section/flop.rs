@@ -1,10 +1,10 @@
 //! FLOP by part, and the same run as others count it.
 
-use super::html::{Table, aside, explained, paragraph, setter, source};
 use crate::compute::Compute;
 use crate::field::Choice;
 use crate::flop::{Convention, Counting, Part, forward, per_token};
 use crate::formula::Expression;
+use crate::html::{Table, aside, explained, paragraph, setter, source};
 use crate::scenario::{Field, Scenario};
 use crate::training::Recomputation;
 use crate::units::{FLOP_PER_PF_DAY, decimal, significant};
@@ -90,6 +90,7 @@ fn conventions(scenario: &Scenario) -> String {
                     Field::Convention.key(),
                     convention.key()
                 ),
+                "quiet",
                 convention.label(),
             )
         };

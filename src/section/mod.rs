@@ -6,7 +6,6 @@
 
 mod checked;
 mod flop;
-mod html;
 mod import;
 mod money;
 mod optimum;

@@ -1,9 +1,9 @@
 //! Dollars, energy and CO₂ of the GPU-hours.
 
-use super::html::{Table, aside, explained, paragraph};
 use crate::compute::Compute;
 use crate::cost::{self, Power};
 use crate::formula::{Expression, Source};
+use crate::html::{Table, aside, explained, paragraph};
 use crate::scenario::Scenario;
 use crate::units::significant;
 
@@ -70,7 +70,7 @@ pub fn html(scenario: &Scenario) -> String {
                 significant(watts, 3),
                 significant(scenario.pue(), 3)
             ),
-            super::html::source(&cost::PUE_SOURCE),
+            crate::html::source(&cost::PUE_SOURCE),
         ],
     );
     table.row(
@@ -86,7 +86,7 @@ pub fn html(scenario: &Scenario) -> String {
                 &cost::ENERGY_SOURCE,
             ),
             format!("{} g/kWh", significant(grid, 3)),
-            super::html::source(&cost::GRID_SOURCE),
+            crate::html::source(&cost::GRID_SOURCE),
         ],
     );
     spend

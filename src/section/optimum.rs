@@ -1,10 +1,10 @@
 //! What would make the best of this compute, by every published fit, and the loss to expect.
 
-use super::html::{Table, aside, explained, paragraph, setter, source};
 use crate::compute::scaling_law::Fit;
 use crate::compute::six_p_d;
 use crate::field::Choice;
 use crate::formula::Expression;
+use crate::html::{Table, aside, explained, paragraph, setter, source};
 use crate::scenario::{Field, Scenario};
 use crate::units::{editable, significant};
 
@@ -61,6 +61,7 @@ pub fn html(scenario: &Scenario) -> String {
             significant(twenty, 3),
             setter(
                 &format!("{}={}", Field::Tokens.key(), editable(twenty, 15)),
+                "quiet",
                 "Take it"
             )
         ))

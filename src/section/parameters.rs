@@ -1,6 +1,6 @@
 //! Parameters by tensor group, each with its formula.
 
-use super::html::{Table, aside, explained, paragraph};
+use crate::html::{Table, aside, explained, paragraph};
 use crate::scenario::Scenario;
 use crate::units::{decimal, grouped};
 

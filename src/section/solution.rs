@@ -1,9 +1,9 @@
 //! The unknown, under a deadline and a budget.
 
-use super::html::{aside, escaped, paragraph, setter};
 use crate::compute::solve::{Impossible, Problem, Solution, solve};
 use crate::compute::training_flop;
 use crate::field::Choice;
+use crate::html::{aside, escaped, paragraph, setter};
 use crate::scenario::{Field, Scenario, Unknown};
 use crate::units::{editable, significant};
 
@@ -50,7 +50,7 @@ fn found(scenario: &Scenario, solution: &Solution) -> String {
         Unknown::Parameters | Unknown::Days | Unknown::Budget => None,
     };
     let take = take.map_or_else(String::new, |(field, value)| {
-        setter(&format!("{}={value}", field.key()), "Take it")
+        setter(&format!("{}={value}", field.key()), "quiet", "Take it")
     });
     let money = solution
         .cost

@@ -1,9 +1,9 @@
-//! The few shapes that sections are made of.
+//! The few shapes that text on the page is made of, as HTML. What is not ours is escaped.
 
 use crate::formula::{Expression, Source};
 
 /// Text that cannot be taken for markup.
-pub fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
@@ -17,16 +17,16 @@ pub fn escaped(text: &str) -> String {
     safe
 }
 
-pub fn paragraph(html: &str) -> String {
+pub(crate) fn paragraph(html: &str) -> String {
     format!("<p>{html}</p>")
 }
 
-pub fn aside(html: &str) -> String {
+pub(crate) fn aside(html: &str) -> String {
     format!("<p class=\"aside\">{html}</p>")
 }
 
 /// A link to a source, or its citation where it has no address.
-pub fn source(source: &Source) -> String {
+pub(crate) fn source(source: &Source) -> String {
     let citation = escaped(source.citation);
     if source.url.is_empty() {
         citation
@@ -38,46 +38,53 @@ pub fn source(source: &Source) -> String {
     }
 }
 
-/// What a formula comes to, opening to the formula and its symbols.
-pub fn explained(result: &str, formula: &Expression, source_of: &Source) -> String {
+/// How a figure arises: its formula, what is said beside it, its symbols, its source.
+pub(crate) fn explanation(formula: &Expression, beside: &str, source_of: &Source) -> String {
     let symbols: String = formula
         .symbols()
         .into_iter()
         .map(|(symbol, value)| {
+            let value = crate::units::number(value);
+            let space = if symbol.unit.is_empty() { "" } else { " " };
             format!(
-                "<div><dt>{}</dt><dd>{}, {} {}</dd></div>",
-                symbol.sign,
-                symbol.meaning,
-                crate::units::number(value),
-                symbol.unit
+                "<div><dt>{}</dt><dd>{}, {value}{space}{}</dd></div>",
+                symbol.sign, symbol.meaning, symbol.unit
             )
         })
         .collect();
     format!(
-        "<details class=\"how\"><summary>{result}</summary><div class=\"explanation\"><div class=\"formula\" tabindex=\"0\" \
-         role=\"group\" aria-label=\"Formula\">{}</div><dl>{symbols}</dl><p class=\"aside\">Source: {}</p></div></details>",
+        "<div class=\"explanation\"><div class=\"formula\" tabindex=\"0\" role=\"group\" aria-label=\"Formula\">{}</div>\
+         {beside}<dl>{symbols}</dl><p class=\"aside\">Source: {}</p></div>",
         formula.mathml(),
         source(source_of)
     )
 }
 
-/// A button that sets fields.
-pub fn setter(set: &str, label: &str) -> String {
+/// What a formula comes to, opening to the formula.
+pub(crate) fn explained(result: &str, formula: &Expression, source_of: &Source) -> String {
     format!(
-        "<button type=\"button\" class=\"quiet\" data-set=\"{}\">{label}</button>",
+        "<details class=\"how\"><summary>{result}</summary>{}</details>",
+        explanation(formula, "", source_of)
+    )
+}
+
+/// A button that sets fields as a link does: `tokens=2T`.
+pub(crate) fn setter(set: &str, class: &str, label: &str) -> String {
+    format!(
+        "<button type=\"button\" class=\"{class}\" data-set=\"{}\">{label}</button>",
         escaped(set)
     )
 }
 
 /// A table; cells are HTML. The first column names the row, the rest are figures unless `left` says words.
-pub struct Table {
+pub(crate) struct Table {
     html: String,
     words: &'static [usize],
 }
 
 impl Table {
     /// A table called `caption` with these columns; `words` are the columns that hold words, not figures.
-    pub fn new(caption: &str, columns: &[&str], words: &'static [usize]) -> Self {
+    pub(crate) fn new(caption: &str, columns: &[&str], words: &'static [usize]) -> Self {
         let mut table = Self {
             html: format!(
                 "<div class=\"wide\"><table class=\"figures-table\"><caption class=\"hidden\">{caption}</caption><thead><tr>"
@@ -103,7 +110,7 @@ impl Table {
     }
 
     /// Adds a row; `class` is empty, or says what is special of it.
-    pub fn row(&mut self, class: &str, cells: &[String]) {
+    pub(crate) fn row(&mut self, class: &str, cells: &[String]) {
         self.html.push_str(&format!("<tr class=\"{class}\">"));
         for (index, cell) in cells.iter().enumerate() {
             let cell = if index == 0 {
@@ -116,7 +123,7 @@ impl Table {
         self.html.push_str("</tr>");
     }
 
-    pub fn end(mut self) -> String {
+    pub(crate) fn end(mut self) -> String {
         self.html.push_str("</tbody></table></div>");
         self.html
     }
