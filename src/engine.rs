@@ -20,7 +20,7 @@ mod calls {
     /// Reads a config.json into the scenario of a query: on the first line the new query, empty where it could not be
     /// read; then what was wrong or assumed, a sentence each.
     #[wasm_bindgen]
-    pub fn import(text: &str, query: &str) -> String {
+    pub fn read_config(text: &str, query: &str) -> String {
         petaday::section::import(text, &link::open(query).scenario)
     }
 }

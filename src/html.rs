@@ -87,7 +87,7 @@ impl Table {
     pub(crate) fn new(caption: &str, columns: &[&str], words: &'static [usize]) -> Self {
         let mut table = Self {
             html: format!(
-                "<div class=\"wide\"><table class=\"figures-table\"><caption class=\"hidden\">{caption}</caption><thead><tr>"
+                "<div class=\"wide\" tabindex=\"0\" role=\"group\" aria-label=\"{caption}\"><table class=\"figures-table\"><caption class=\"hidden\">{caption}</caption><thead><tr>"
             ),
             words,
         };

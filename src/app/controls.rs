@@ -66,7 +66,7 @@ pub(super) fn NumberRow(page: Page, field: Field) -> impl IntoView {
     };
     view! {
         <div class="row">
-            <label for=format!("field-{key}") title=field.help()>{field.label()}</label>
+            <label for=format!("field-{key}") title=hint(field)>{field.label()}</label>
             <input
                 type="range"
                 id=format!("slider-{key}")
@@ -85,6 +85,11 @@ pub(super) fn NumberRow(page: Page, field: Field) -> impl IntoView {
             <ErrorText page=page entry=entry id=format!("error-{key}")/>
         </div>
     }
+}
+
+/// What a pointer that rests on the label is told; the first paint does without.
+pub(super) fn hint(field: Field) -> Option<&'static str> {
+    cfg!(target_arch = "wasm32").then(|| field.help())
 }
 
 /// The options of a choice: (key, label).
@@ -137,7 +142,7 @@ pub(super) fn Segmented(
                 }
             });
     view! {
-        <fieldset title=field.help()>
+        <fieldset title=hint(field)>
             <legend>{field.label()}</legend>
             <div class="segmented">{options.collect_view()}</div>
         </fieldset>
@@ -154,7 +159,7 @@ pub(super) fn TextRow(page: Page, field: Field) -> impl IntoView {
     };
     view! {
         <div class="row">
-            <label for=format!("field-{key}") title=field.help()>{field.label()}</label>
+            <label for=format!("field-{key}") title=hint(field)>{field.label()}</label>
             <span class="aside unit">{unit}</span>
             <TextField page=page entry=entry id=format!("field-{key}") error_id=format!("error-{key}")/>
             <ErrorText page=page entry=entry id=format!("error-{key}")/>
@@ -168,7 +173,7 @@ pub(super) fn SelectRow(page: Page, field: Field) -> impl IntoView {
     let id = format!("field-{}", field.key());
     view! {
         <div class="row">
-            <label for=id.clone() title=field.help()>{field.label()}</label>
+            <label for=id.clone() title=hint(field)>{field.label()}</label>
             <Select page=page field=field id=id/>
         </div>
     }

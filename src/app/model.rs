@@ -1,7 +1,7 @@
 //! What is trained: a model of the catalogue found by name, a configuration file, or one's own sizes.
 
 use super::browser;
-use super::controls::{ErrorText, SelectRow, TextRow};
+use super::controls::{ErrorText, SelectRow, TextRow, hint};
 use super::engine;
 use super::live::{act, flag, maybe, text};
 use super::page::Page;
@@ -9,7 +9,9 @@ use crate::field::Kind;
 use crate::form::Entry;
 use crate::model::{MODELS, Model, ModelField};
 use crate::scenario::Field;
+use leptos::ev::KeyboardEvent;
 use leptos::prelude::*;
+use web_sys::HtmlInputElement;
 
 const ENTRY: Entry = Entry::Field(Field::Model);
 
@@ -29,10 +31,21 @@ pub(super) fn ModelPicker(page: Page) -> impl IntoView {
     };
     let settle = move |event| {
         let text = event_target_value(&event);
-        match Model::search(&text).next() {
-            _ if text == untrack(|| page.scenario()).model_name() => page.leave(ENTRY),
-            Some(model) => take(model),
-            None => page.edit(ENTRY, &text),
+        if text == untrack(|| page.scenario()).model_name() {
+            page.leave(ENTRY);
+        } else if Model::named(&text).is_none() {
+            page.edit(ENTRY, &text);
+        }
+    };
+    let key = move |event: KeyboardEvent| {
+        let field: HtmlInputElement = event_target(&event);
+        match event.key().as_str() {
+            "Enter" => match Model::search(&field.value()).next() {
+                Some(model) => take(model),
+                None => page.edit(ENTRY, &field.value()),
+            },
+            "Escape" => field.set_value(&untrack(|| page.scenario()).model_name()),
+            _ => {}
         }
     };
     // The first paint needs what is chosen, not all that could be.
@@ -44,7 +57,7 @@ pub(super) fn ModelPicker(page: Page) -> impl IntoView {
     };
     view! {
         <div class="row picker">
-            <label for="field-model" title=Field::Model.help()>"Model"</label>
+            <label for="field-model" title=hint(Field::Model)>"Model"</label>
             <input
                 class="text"
                 type="text"
@@ -59,6 +72,7 @@ pub(super) fn ModelPicker(page: Page) -> impl IntoView {
                 value=untrack(|| shown.get())
                 on:input=act(seek)
                 on:change=act(settle)
+                on:keydown=act(key)
             />
             <datalist id="models" inner_html=options></datalist>
             <ErrorText page=page entry=ENTRY id="error-model"/>

@@ -216,7 +216,7 @@ impl Page {
             return engine::ask(*self);
         }
         let query = link::query(&untrack(|| self.scenario()));
-        let answer = engine::call("import", [&text, &query]);
+        let answer = engine::call("read_config", [&text, &query]);
         let (read, mut sentences) = answer.split_once('\n').map_or_else(
             || (answer.as_str(), String::new()),
             |(read, sentences)| (read, sentences.to_owned()),

@@ -50,7 +50,7 @@ pub fn html(scenario: &Scenario) -> String {
     let carbon: Expression = cost::co2_kg(hours, power, grid);
     let mut table = Table::new(
         "Energy and CO₂",
-        &["", "Amount", "Assumption", "Source"],
+        &["What", "Amount", "Assumption", "Source"],
         &[2, 3],
     );
     table.row(
