@@ -171,7 +171,10 @@ fn parse(text: &str, first_line: usize) -> Text {
             let full = why.to_string();
             let message = full.strip_suffix(&place).unwrap_or(&full);
             let message = match why.classify() {
-                Category::Data => format!("not a scenario: {message}"),
+                Category::Data => {
+                    "not a scenario; valid: an object such as {\"model\": \"Llama 3.1 8B\"}"
+                        .to_owned()
+                }
                 _ if message.contains("recursion limit") => {
                     "not JSON: objects and lists are nested more than 127 deep".to_owned()
                 }
@@ -291,7 +294,8 @@ fn of_line(line: &Line) -> Answered {
     let number = Some(line.number);
     let wrong = match &line.text {
         Err(why) => Wrong::new("", why),
-        Ok(text) => match parse(text, line.number) {
+        // Without the line break: what ends early ends in this line.
+        Ok(text) => match parse(text.trim_end(), line.number) {
             Text::Object(object) => return of_object(object, number),
             Text::Wrong(wrong) | Text::Unfinished(wrong) => wrong,
         },

@@ -27,7 +27,7 @@ enum Command {
     Estimate {
         /// A share link, which has `=`, `?`, `#` or `://` in it; `-` for standard input; else a path. A file holds a
         /// scenario, a config.json, or one of them a line.
-        #[arg(value_name = "LINK-OR-PATH", allow_hyphen_values = true)]
+        #[arg(value_name = "LINK-OR-PATH")]
         input: String,
     },
     /// Prints the JSON schema of what `estimate` reads.

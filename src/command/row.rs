@@ -5,7 +5,7 @@
 //! inputs mean. They are read by the same code that `petaday check` reads them with; here, each is checked first.
 
 use crate::check::{groundtruth, megatron, ranks};
-use crate::scenario::{Held, Question, Wrong, kind_of, shown, with_architecture};
+use crate::scenario::{Held, Question, Wrong, kind_of, of_config, shown, with_architecture};
 use petaday::field::Choice;
 use petaday::memory::detailed::footprint;
 use petaday::model::Architecture;
@@ -215,9 +215,10 @@ impl Reader<'_> {
 
     /// What every row has.
     fn sizes(&mut self) {
+        self.optional_count("world", 1, 1_000_000);
         for (key, field) in [("seq", Field::Sequence), ("batch", Field::MicroBatch)] {
             let text = self.inputs[key].as_u64().map(|count| count.to_string());
-            if !text.is_some_and(|text| field.parse(&text).is_ok()) {
+            if text.is_none_or(|text| field.parse(&text).is_err()) {
                 self.refuse(key, &field.valid());
             }
         }
@@ -233,7 +234,7 @@ fn names_of_optimizers() -> Vec<&'static str> {
 fn hugging_face_step(inputs: &Json) -> Result<Question, Vec<Wrong>> {
     let class = inputs["hf_config_class"].as_str().unwrap_or_default();
     let imported = import_class(class, &inputs["hf_config"])
-        .map_err(|why| vec![Wrong::new("inputs.hf_config", why)])?;
+        .map_err(|why| vec![of_config(&why, "inputs.hf_config")])?;
     let rule = |rule: &str| {
         vec![Wrong::new(
             "inputs",

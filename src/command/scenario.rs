@@ -27,9 +27,10 @@ pub struct Wrong {
 impl Wrong {
     /// What is wrong with a field.
     pub fn new(field: &str, message: impl ToString) -> Self {
+        const LONGEST: usize = 80;
         Self {
-            field: field.to_owned(),
-            message: message.to_string(),
+            field: field.chars().take(LONGEST).collect(),
+            message: message.to_string().replace(moves_a_cursor, " "),
         }
     }
 }
@@ -147,7 +148,8 @@ fn described(mut fields: Map<String, Json>) -> Result<Question, Vec<Wrong>> {
         ));
     }
     // A named model is meant to be counted.
-    let named = fields.get("model").is_some_and(|model| *model != "own");
+    let name = fields.get("model").and_then(Json::as_str);
+    let named = name.is_some_and(|name| name != "own");
     if (is_own || named) && !fields.contains_key(Field::Estimator.key()) {
         pairs.append_pair(Field::Estimator.key(), "detailed");
     }
@@ -409,7 +411,7 @@ pub fn with_architecture(
 }
 
 /// What is wrong with a config.json, which stands at `path`.
-fn of_config(why: &ImportError, path: &str) -> Wrong {
+pub fn of_config(why: &ImportError, path: &str) -> Wrong {
     let key = match why {
         ImportError::WrongType { key, .. }
         | ImportError::OutOfRange { key, .. }
@@ -468,11 +470,16 @@ pub fn kind_of(value: &Json) -> String {
     }
 }
 
-/// A text in quotes, at a length that fits a message, nothing in it that moves a cursor.
+/// Whether a character could rearrange the sentence that it stands in: control characters and marks of direction.
+fn moves_a_cursor(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+}
+
+/// A text in quotes, at a length that fits a message.
 pub fn shown(text: &str) -> String {
     const LONGEST: usize = 32;
-    let plain = |letter: char| if letter.is_control() { ' ' } else { letter };
-    let mut shown: String = text.chars().take(LONGEST).map(plain).collect();
+    let mut shown: String = text.chars().take(LONGEST).collect();
     if text.chars().count() > LONGEST {
         shown.push('…');
     }
