@@ -1,12 +1,14 @@
 //! The native command. It knows the core and nothing of the page.
 
 mod check;
+mod estimate;
 mod fit;
+mod lines;
+mod row;
+mod scenario;
+mod schema;
 
 use clap::{Parser, Subcommand};
-use petaday::estimate::estimate;
-use petaday::link;
-use petaday::report::Report;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -21,12 +23,15 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Prints the estimate of a share link as JSON.
+    /// Prints estimates as JSON: of a share link, or of scenarios as JSON in a file or on standard input.
     Estimate {
-        /// A share link, or what stands after its question mark.
-        #[arg(value_name = "QUERY-OR-URL")]
-        link: String,
+        /// A share link, which has `=`, `?`, `#` or `://` in it; `-` for standard input; else a path. A file holds a
+        /// scenario, a config.json, or one of them a line.
+        #[arg(value_name = "LINK-OR-PATH")]
+        input: String,
     },
+    /// Prints the JSON schema of what `estimate` reads.
+    Schema,
     /// Holds petaday to tables of outside facts: a line a row, then one JSON object a file.
     Check {
         /// Tables as JSON or JSON lines.
@@ -44,16 +49,8 @@ enum Command {
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
-        Command::Estimate { link } => match answer(&link) {
-            Ok(answer) => {
-                println!("{answer:#}");
-                true
-            }
-            Err(error) => {
-                println!("{error:#}");
-                false
-            }
-        },
+        Command::Estimate { input } => estimate::run(&input),
+        Command::Schema => schema::print(),
         Command::Check { files } => files.iter().all(|file| check_file(file)),
         Command::Fit { files } => fit_files(&files),
     };
@@ -107,23 +104,6 @@ fn check_file(file: &Path) -> bool {
     }
     println!("{}", check::summary(&name, &rows, &outcomes));
     true
-}
-
-/// The estimate of a link. The page falls back where a field is wrong and says so to a reader; a program
-/// may not be reading, so here it is an error.
-fn answer(link: &str) -> Result<Value, Value> {
-    let opened = link::open(link);
-    if let Some(notice) = opened.notices.first() {
-        let all: Vec<_> = opened
-            .notices
-            .iter()
-            .map(|notice| error(notice.key(), &notice.to_string()))
-            .collect();
-        return Err(json!({ "error": error(notice.key(), &notice.to_string()), "errors": all }));
-    }
-    let estimate = estimate(&opened.scenario);
-    serde_json::to_value(Report::of(&opened.scenario, &estimate))
-        .map_err(|why| json!({ "error": error("", &why.to_string()) }))
 }
 
 fn error(field: &str, message: &str) -> Value {

@@ -2,7 +2,8 @@
 //!
 //! Closed forms throughout: compute is FLOP per token × tokens, done at GPUs × peak × utilisation, paid by GPU-hour.
 
-use crate::scenario::Unknown;
+use super::training_flop;
+use crate::scenario::{Scenario, Unknown};
 use crate::units::{FlopPerSecond, SECONDS_PER_DAY, SECONDS_PER_HOUR, significant};
 use std::fmt;
 
@@ -131,6 +132,26 @@ pub fn solve(problem: &Problem) -> Result<Solution, Impossible> {
 }
 
 impl Problem {
+    /// The scenario as a problem. The price of a GPU-hour is the reader's, else the middle of the catalogue's.
+    pub fn of(scenario: &Scenario) -> Self {
+        let catalogue = scenario
+            .gpu()
+            .price
+            .map(|price| (price.low + price.high) / 2.0);
+        Self {
+            unknown: scenario.unknown(),
+            flop_per_token: training_flop::<f64>(scenario) / scenario.tokens() as f64,
+            parameters: scenario.parameters() as f64,
+            tokens: scenario.tokens() as f64,
+            gpus: scenario.gpus() as f64,
+            peak: scenario.peak(),
+            mfu: scenario.mfu_percent() / 100.0,
+            price_per_gpu_hour: scenario.price_per_gpu_hour().or(catalogue),
+            deadline_days: scenario.deadline_days(),
+            budget: scenario.budget_dollars(),
+        }
+    }
+
     fn flop(&self) -> f64 {
         self.flop_per_token * self.tokens
     }

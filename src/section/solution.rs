@@ -1,14 +1,13 @@
 //! The unknown, under a deadline and a budget.
 
 use crate::compute::solve::{Impossible, Problem, Solution, solve};
-use crate::compute::training_flop;
 use crate::field::Choice;
 use crate::html::{aside, escaped, paragraph, setter};
 use crate::scenario::{Field, Scenario, Unknown};
 use crate::units::{editable, significant};
 
 pub fn html(scenario: &Scenario) -> String {
-    match solve(&problem(scenario)) {
+    match solve(&Problem::of(scenario)) {
         Ok(solution) => found(scenario, &solution),
         Err(why) => {
             paragraph(&format!(
@@ -16,26 +15,6 @@ pub fn html(scenario: &Scenario) -> String {
                 escaped(&why.to_string()).trim_end_matches('.')
             )) + &hint(&why)
         }
-    }
-}
-
-/// The scenario as a problem to solve. The price of one GPU-hour is the reader's, else the middle of the catalogue's.
-fn problem(scenario: &Scenario) -> Problem {
-    let catalogue = scenario
-        .gpu()
-        .price
-        .map(|price| (price.low + price.high) / 2.0);
-    Problem {
-        unknown: scenario.unknown(),
-        flop_per_token: training_flop::<f64>(scenario) / scenario.tokens() as f64,
-        parameters: scenario.parameters() as f64,
-        tokens: scenario.tokens() as f64,
-        gpus: scenario.gpus() as f64,
-        peak: scenario.peak(),
-        mfu: scenario.mfu_percent() / 100.0,
-        price_per_gpu_hour: scenario.price_per_gpu_hour().or(catalogue),
-        deadline_days: scenario.deadline_days(),
-        budget: scenario.budget_dollars(),
     }
 }
 

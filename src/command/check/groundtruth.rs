@@ -93,19 +93,30 @@ fn precision(precision: &str, optimizer: &str) -> Option<Precision> {
     })
 }
 
+/// How recorded steps name optimizers, and how each is carried out.
+pub const OPTIMIZERS: &[(&str, Optimizer, OptimizerStep)] = &[
+    ("adamw_foreach", Optimizer::AdamW, OptimizerStep::Foreach),
+    (
+        "adamw_master_apex",
+        Optimizer::AdamW,
+        OptimizerStep::Foreach,
+    ),
+    (
+        "adamw_master_megatron",
+        Optimizer::AdamW,
+        OptimizerStep::Foreach,
+    ),
+    ("adamw_loop", Optimizer::AdamW, OptimizerStep::Loop),
+    ("adamw_fused", Optimizer::AdamW, OptimizerStep::Fused),
+    ("adamw8bit", Optimizer::AdamW8Bit, OptimizerStep::Foreach),
+    ("sgd", Optimizer::PlainSgd, OptimizerStep::Foreach),
+    ("sgd_momentum", Optimizer::Sgd, OptimizerStep::Foreach),
+    ("adafactor", Optimizer::Adafactor, OptimizerStep::Loop),
+];
+
 fn optimizer(name: &str) -> Option<(Optimizer, OptimizerStep)> {
-    Some(match name {
-        "adamw_foreach" | "adamw_master_apex" | "adamw_master_megatron" => {
-            (Optimizer::AdamW, OptimizerStep::Foreach)
-        }
-        "adamw_loop" => (Optimizer::AdamW, OptimizerStep::Loop),
-        "adamw_fused" => (Optimizer::AdamW, OptimizerStep::Fused),
-        "adamw8bit" => (Optimizer::AdamW8Bit, OptimizerStep::Foreach),
-        "sgd" => (Optimizer::PlainSgd, OptimizerStep::Foreach),
-        "sgd_momentum" => (Optimizer::Sgd, OptimizerStep::Foreach),
-        "adafactor" => (Optimizer::Adafactor, OptimizerStep::Loop),
-        _ => return None,
-    })
+    let named = OPTIMIZERS.iter().find(|(own, ..)| *own == name);
+    named.map(|(_, optimizer, step)| (*optimizer, *step))
 }
 
 /// The kernel; of several, such as `flash+efficient`, the first runs where it can.

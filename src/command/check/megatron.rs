@@ -20,7 +20,7 @@ fn text(value: &Value) -> &str {
 }
 
 /// A recorded step's model: `style` is gpt (LayerNorm, biases, learned positions) or llama, or says what differs.
-fn recorded_model(inputs: &Value) -> Architecture {
+pub fn recorded_model(inputs: &Value) -> Architecture {
     let style = text(&inputs["style"]);
     let llama = style == "llama";
     let base = if llama {

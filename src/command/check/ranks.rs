@@ -64,6 +64,24 @@ fn fsdp(inputs: &Value) -> Option<Fsdp> {
     })
 }
 
+const UNKNOWN_RUN: &str = "unknown dtypes or ranks";
+
+/// The precision that a rank computes in.
+///
+/// # Errors
+/// The rule by which the row is left out.
+pub fn precision(inputs: &Value) -> Result<Precision, &'static str> {
+    if text(&inputs["strategy"]) != "ddp" {
+        return Ok(fsdp(inputs).ok_or(UNKNOWN_RUN)?.precision());
+    }
+    // `policy` is the weights' dtype, `amp` autocast over FP32 weights.
+    Ok(match (text(&inputs["policy"]), inputs["amp"] == true) {
+        ("fp32", true) => Precision::Mixed,
+        ("fp32", false) => Precision::Fp32,
+        _ => Precision::SixteenBit,
+    })
+}
+
 fn outcome(row: &Value) -> Outcome {
     let Some(theirs) = row["peak_total"].as_u64() else {
         return Outcome::LeftOut("no recorded peak");
@@ -85,22 +103,17 @@ pub fn footprint(row: &Value) -> Result<StageFootprint, &'static str> {
     let inputs = &row["inputs"];
     let architecture = groundtruth::architecture(inputs)?;
     let step = groundtruth::step(inputs, &architecture)?;
+    let precision = precision(inputs)?;
     if text(&inputs["strategy"]) == "ddp" {
-        // `policy` is the weights' dtype, `amp` autocast over FP32 weights.
-        let precision = match (text(&inputs["policy"]), inputs["amp"] == true) {
-            ("fp32", true) => Precision::Mixed,
-            ("fp32", false) => Precision::Fp32,
-            _ => Precision::SixteenBit,
-        };
         let step = Step { precision, ..step };
         return Ok(distributed_data_parallel(
             &step,
             inputs["bucket_view"] == true,
         ));
     }
-    let run = fsdp(inputs).ok_or("unknown dtypes or ranks")?;
+    let run = fsdp(inputs).ok_or(UNKNOWN_RUN)?;
     let step = Step {
-        precision: run.precision(),
+        precision,
         accumulation: 1,
         ..step
     };
