@@ -7,6 +7,8 @@ pub mod fsdp;
 pub mod megatron;
 pub mod pipeline;
 pub mod shards;
+mod standing;
 pub mod tensor;
+mod walk;
 
 pub use footprint::{Line, Moment, Part, StageFootprint};

@@ -38,6 +38,11 @@ pub struct Work {
 }
 
 impl Work {
+    /// A whole model of so many layers, one micro-batch at a time.
+    pub fn whole(layers: u64) -> Self {
+        work(layers, &Layout::ONE_GPU, Split::default(), 1, 0)
+    }
+
     /// Its chunks.
     pub fn chunks(&self) -> &[Chunk] {
         self.chunks.get(..self.count).unwrap_or(&[])
