@@ -1,8 +1,10 @@
-//! PyTorch's `fully_shard` (FSDP2) on one rank: what is gathered and reduced when, around a step whose activations are
+//! PyTorch's `fully_shard` (FSDP2), and `FullyShardedDataParallel` (FSDP1), on one rank: what is gathered and reduced when, around a step whose activations are
 //! those of one GPU.
 //!
 //! Read from torch/distributed/fsdp/_fully_shard (2.15): units are gathered into one flat buffer and copied out of it,
-//! the next one while this one runs backward; a reduction's input is kept until the next one's.
+//! the next one while this one runs backward; a reduction's input is kept until the next one's. FSDP1, from
+//! torch/distributed/fsdp/_flat_param.py and _runtime_utils.py with its defaults (FULL_SHARD or SHARD_GRAD_OP,
+//! BACKWARD_PRE, `limit_all_gathers`), is not held against recorded rows.
 
 use super::dtensor::{self, TensorParallel};
 use super::footprint::{Line, Lines, Moment, Part as Place, StageFootprint};
@@ -13,7 +15,7 @@ use super::tensor::{Dtype, rounded};
 use super::walk::{Costs, Walk};
 use crate::field::choice;
 use crate::memory::detailed::{Blocks, Step};
-use crate::model::parameters::{Part, Shape, Tensor};
+use crate::model::parameters::{Shape, Tensor};
 use crate::training::Precision;
 
 choice!(
@@ -88,6 +90,17 @@ pub enum Reshard {
     Over(u64),
 }
 
+choice!(
+    /// Which of PyTorch's two.
+    Generation {
+        /// `FullyShardedDataParallel`: a unit's tensors are views of one flat tensor, gathered in place, whose gradient
+        /// is put together when the unit's backward pass ends.
+        One "1" "FSDP1",
+        /// `fully_shard`: each tensor is cut along its first dimension.
+        Two "2" "FSDP2",
+    }
+);
+
 /// A sharded run, beside the step on one GPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fsdp {
@@ -143,10 +156,14 @@ const GATHERS: &str =
 const REDUCES: &str =
     "torch 2.15, distributed/fsdp/_fully_shard/_fsdp_collectives.py, foreach_reduce";
 
+const FLAT: &str = "torch, distributed/fsdp/_flat_param.py";
+const FLAT_PASSES: &str = "torch, distributed/fsdp/_runtime_utils.py";
+
 /// A sharded run, summed up: [`Sharded::footprint`] is then a walk over the blocks.
 pub struct Sharded<'a> {
     walk: Walk<'a>,
     run: Fsdp,
+    generation: Generation,
     plan: Option<TensorParallel>,
     units: Units,
     all: Unit,
@@ -161,13 +178,14 @@ pub struct Sharded<'a> {
 impl<'a> Sharded<'a> {
     /// Of a step as one rank takes it, in [`Fsdp::precision`].
     pub fn new(step: &'a Step<'a>, run: Fsdp) -> Self {
-        Self::of_stage(step, run, None, Work::whole(step.architecture.layers), 0)
+        let whole = Work::whole(step.architecture.layers);
+        Self::of_stage(step, run, Generation::Two, None, whole, 0)
     }
 
     /// The same, each rank's tensors divided over tensor-parallel ranks first.
     pub fn divided(step: &'a Step<'a>, run: Fsdp, plan: TensorParallel) -> Self {
         let whole = Work::whole(step.architecture.layers);
-        Self::of_stage(step, run, Some(plan), whole, 0)
+        Self::of_stage(step, run, Generation::Two, Some(plan), whole, 0)
     }
 
     /// Pipeline rank `rank`, which has `work` of the model.
@@ -178,6 +196,7 @@ impl<'a> Sharded<'a> {
     pub fn of_stage(
         step: &'a Step<'a>,
         run: Fsdp,
+        generation: Generation,
         plan: Option<TensorParallel>,
         work: Work,
         rank: u64,
@@ -200,10 +219,15 @@ impl<'a> Sharded<'a> {
             walk.has_embedding(),
             walk.has_head(),
         );
+        let units = match generation {
+            Generation::One => units.flat(step, run.sharing()),
+            Generation::Two => units,
+        };
         Self {
             all: units.all(walk.kinds()),
             units,
             run,
+            generation,
             plan,
             rank,
             embedding: if walk.has_embedding() {
@@ -224,9 +248,16 @@ impl<'a> Sharded<'a> {
         self.units.block(self.walk.kind(position))
     }
 
-    /// The flat buffer that a unit is gathered into.
+    /// The flat buffer that a unit is gathered into; FSDP1's with the shard in the dtype it is computed in.
     fn gathered(&self, unit: &Unit) -> u128 {
-        rounded(unit.padded * self.run.policy.computed.bytes())
+        let computed = self.run.policy.computed;
+        let cast = match self.generation {
+            Generation::One if computed != self.run.policy.stored => {
+                rounded(unit.own * computed.bytes())
+            }
+            _ => 0,
+        };
+        rounded(unit.padded * computed.bytes()) + cast
     }
 
     /// What a unit's gradients are reduced from.
@@ -264,7 +295,8 @@ impl<'a> Sharded<'a> {
         let mut worst = Worst::new(Lasting {
             parameters: self.all.shard,
             optimizer: self.all.optimizer,
-            buffers: ends.inputs,
+            inputs: ends.inputs,
+            kept: [0; 2],
             passes: Standing {
                 activations: self.walk.waiting(),
                 ..self.accumulated()
@@ -291,37 +323,31 @@ impl<'a> Sharded<'a> {
         let worst = self.worst();
         let footprint = self.footprint();
         let mut lines = Lines::default();
+        let (shards, gathers, reduces) = match self.generation {
+            Generation::One => (FLAT, FLAT, FLAT_PASSES),
+            Generation::Two => (SHARDS, GATHERS, REDUCES),
+        };
         let stored = self.run.policy.stored;
-        let kinds = self.walk.kinds();
-        let (has_embedding, has_head) = (self.walk.has_embedding(), self.walk.has_head());
-        let tied = self.walk.step.architecture.tied_embeddings && !has_embedding;
         let plan = self.plan;
         visit(
             self.walk.step,
             self.run.sharing(),
             &|tensor| cut(plan, tensor),
             &mut |tensor, kind, unit| {
-                let count = match (kind, tensor.part) {
-                    (Some(kind), _) => kinds
-                        .iter()
-                        .find(|(one, _)| *one == kind)
-                        .map_or(0, |(_, layers)| *layers),
-                    (None, Part::Embedding) => u64::from(has_embedding || has_head && tied),
-                    (None, _) => u64::from(has_head),
-                };
-                lines.shard(SHARDS, tensor.name, stored.dtype(), &unit, count);
+                let count = self.walk.count_of(kind, tensor.part);
+                lines.shard(shards, tensor.name, stored.dtype(), &unit, count);
             },
         );
-        lines.settle(Place::Parameters, footprint.parameters.0, SHARDS);
+        lines.settle(Place::Parameters, footprint.parameters.0, shards);
         worst.list(
             &Names {
                 optimizer: ("optimizer states of the shards", "torch 2.15, optim"),
-                inputs: "ids, labels, model’s buffers",
-                gathered: ("weights gathered for computing", GATHERS),
-                arriving: ("all-gather’s output, the next unit’s prefetched", GATHERS),
-                reducing: ("reduce-scatter’s input", REDUCES),
-                gradients: ("shards of gradients", REDUCES),
-                whole: ("gradients not yet reduced", REDUCES),
+                kept: [("", ""); 2],
+                gathered: ("weights gathered for computing", gathers),
+                arriving: ("all-gather’s output, the next unit’s prefetched", gathers),
+                reducing: ("reduce-scatter’s input", reduces),
+                gradients: ("shards of gradients", reduces),
+                whole: ("gradients not yet reduced", reduces),
             },
             &mut lines,
         );
@@ -404,6 +430,7 @@ impl<'a> Sharded<'a> {
             Wrap::Blocks => outer,
             Wrap::TorchTitan => embedding,
         };
+        self.flat_gradient(&all_of_it, blocks + others, worst);
         // Gradients are copied into the reduction's input, and go; then its output is allocated.
         worst.raise(
             Moment::Embedding,
@@ -416,15 +443,30 @@ impl<'a> Sharded<'a> {
         );
     }
 
+    /// Under FSDP1, the end of a unit's backward pass: its tensors' gradients beside the flat one they are joined to.
+    fn flat_gradient(&self, unit: &Unit, gradients: u128, worst: &mut Worst) {
+        if self.generation == Generation::One {
+            worst.raise(
+                Moment::Embedding,
+                Standing {
+                    gradients,
+                    whole: 2 * unit.computed,
+                    ..Standing::default()
+                },
+            );
+        }
+    }
+
     /// The loss, and the head's backward pass.
     fn head_moments(&self, activations: u128, of_last: u128, worst: &mut Worst) {
         let ends = self.walk.ends;
         let [_, outer] = self.outer_units();
         let stay = self.stay_gathered(self.layers());
         // Its own gather's output stays until the next one's: in torchtitan's wrapping the head's.
-        let forward = match self.run.wrap {
-            Wrap::Blocks => of_last,
-            Wrap::TorchTitan => self.gathered(&outer),
+        let forward = match (self.generation, self.run.wrap) {
+            (Generation::One, _) => 0,
+            (Generation::Two, Wrap::Blocks) => of_last,
+            (Generation::Two, Wrap::TorchTitan) => self.gathered(&outer),
         };
         // The last block is gathered when the outer unit's backward pass begins: with the root before the loss's, in
         // torchtitan's wrapping after it, with the head's.
@@ -534,22 +576,45 @@ impl<'a> Sharded<'a> {
             } else {
                 0
             };
-            worst.raise(
-                Moment::Layers,
-                Standing {
-                    gathered: root + unit.computed + stay,
-                    arriving: next,
-                    reducing: if last {
-                        first_reduction
-                    } else {
-                        self.reduced(&self.unit(position + 1))
-                    },
-                    gradients: shards + self.block_gradients(position + 1),
-                    whole: head + own,
-                    activations: ends.before + self.walk.saved_below(position) + kept,
-                    temporaries: received + block.peak - kept - own,
+            let below = ends.before + self.walk.saved_below(position);
+            let standing = Standing {
+                gathered: root + unit.computed + stay,
+                arriving: next,
+                reducing: if last {
+                    first_reduction
+                } else {
+                    self.reduced(&self.unit(position + 1))
                 },
-            );
+                gradients: shards + self.block_gradients(position + 1),
+                whole: head + own,
+                activations: below + kept,
+                temporaries: received + block.peak - kept - own,
+            };
+            worst.raise(Moment::Layers, standing);
+            if self.generation == Generation::One {
+                // All its gradients, and the flat one they are joined to; then that, and what it is reduced from.
+                let ended = Standing {
+                    activations: below,
+                    temporaries: received + ends.stream,
+                    ..standing
+                };
+                worst.raise(
+                    Moment::Layers,
+                    Standing {
+                        whole: head + block.gradients + unit.computed,
+                        ..ended
+                    },
+                );
+                worst.raise(
+                    Moment::Layers,
+                    Standing {
+                        gathered: root + stay,
+                        reducing: self.reduced(&unit),
+                        whole: head + unit.computed,
+                        ..ended
+                    },
+                );
+            }
         }
     }
 }

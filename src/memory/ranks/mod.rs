@@ -1,5 +1,6 @@
 //! What each rank of many holds: memory under every parallel layout.
 
+pub mod cluster;
 pub mod ddp;
 pub mod dtensor;
 pub mod footprint;
@@ -10,5 +11,6 @@ pub mod shards;
 mod standing;
 pub mod tensor;
 mod walk;
+pub mod zero;
 
 pub use footprint::{Line, Moment, Part, StageFootprint};

@@ -63,6 +63,28 @@ impl Unit {
     }
 }
 
+impl Unit {
+    fn flat(self, step: &Step, sharing: Sharing) -> Self {
+        let ranks = u128::from(sharing.ranks.max(1));
+        let own = self.elements.div_ceil(ranks);
+        let sides = [u64::try_from(own).unwrap_or(u64::MAX), 1];
+        let (optimizer, scratch) = match own {
+            0 => (0, 0),
+            _ => optimizer_of(step, sides, false, sharing.stored == 4),
+        };
+        Self {
+            padded: own * ranks,
+            own,
+            shard: rounded(own * sharing.stored),
+            computed: rounded(own * ranks * sharing.computed),
+            optimizer,
+            step: scratch,
+            tensors: 1,
+            ..self
+        }
+    }
+}
+
 /// How weights are stored, computed with, and shared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sharing {
@@ -121,6 +143,19 @@ impl Units {
             self.head = Unit::default();
         }
         self
+    }
+
+    /// Each unit as one flat tensor, padded to a multiple of the ranks.
+    #[must_use]
+    pub fn flat(self, step: &Step, sharing: Sharing) -> Self {
+        let flat = |unit: Unit| unit.flat(step, sharing);
+        Self {
+            embedding: flat(self.embedding),
+            dense: flat(self.dense),
+            experts: flat(self.experts),
+            norm: flat(self.norm),
+            head: flat(self.head),
+        }
     }
 
     /// The weights of one block.

@@ -5,6 +5,8 @@ use crate::units::Bytes;
 
 /// Where activations of one GPU were read.
 pub(super) const KEPT: &str = "what one GPU keeps: activations are not sharded";
+/// What a step starts from.
+const INPUTS: &str = "one GPU’s step";
 /// And their temporaries.
 const PASSES: &str = "order of the backward pass on one GPU";
 
@@ -13,8 +15,10 @@ const PASSES: &str = "order of the backward pass on one GPU";
 pub(super) struct Lasting {
     pub parameters: u128,
     pub optimizer: u128,
-    /// Ids, labels, the model's buffers, and what the framework keeps for ever.
-    pub buffers: u128,
+    /// Ids, labels, the model's buffers.
+    pub inputs: u128,
+    /// What the framework keeps for ever: two kinds of buffers, as [`Names::kept`] names them.
+    pub kept: [u128; 2],
     /// What both passes hold throughout beside their moments' own, but the optimizer's step does not: gradients of
     /// earlier micro-batches, activations of others in flight.
     pub passes: Standing,
@@ -73,7 +77,7 @@ pub(super) struct Worst {
 /// What a framework calls what stands, and where that was read.
 pub(super) struct Names {
     pub optimizer: (&'static str, &'static str),
-    pub inputs: &'static str,
+    pub kept: [(&'static str, &'static str); 2],
     pub gathered: (&'static str, &'static str),
     pub arriving: (&'static str, &'static str),
     pub reducing: (&'static str, &'static str),
@@ -111,19 +115,18 @@ impl Worst {
         let Self {
             lasting, standing, ..
         } = self;
-        let static_bytes = lasting.parameters + lasting.optimizer + lasting.buffers;
+        let buffers = lasting.inputs + lasting.kept.iter().sum::<u128>();
+        let held = lasting.parameters + lasting.optimizer + buffers;
         StageFootprint {
             stage,
             parameters: Bytes(lasting.parameters),
             gradients: Bytes(standing.gradients + standing.whole),
             optimizer: Bytes(lasting.optimizer),
-            buffers: Bytes(
-                lasting.buffers + standing.gathered + standing.arriving + standing.reducing,
-            ),
+            buffers: Bytes(buffers + standing.gathered + standing.arriving + standing.reducing),
             in_flight: Bytes(in_flight),
             activations: Bytes(standing.activations),
             temporaries: Bytes(standing.temporaries),
-            peak: Bytes(static_bytes + standing.total()),
+            peak: Bytes(held + standing.total()),
             moment: self.moment,
         }
     }
@@ -137,7 +140,14 @@ impl Worst {
         one(Part::Gradients, names.gradients, standing.gradients);
         one(Part::Gradients, names.whole, standing.whole);
         one(Part::Optimizer, names.optimizer, lasting.optimizer);
-        one(Part::Buffers, (names.inputs, KEPT), lasting.buffers);
+        one(
+            Part::Buffers,
+            ("ids, labels, the model’s buffers", INPUTS),
+            lasting.inputs,
+        );
+        for (name, bytes) in names.kept.into_iter().zip(lasting.kept) {
+            one(Part::Buffers, name, bytes);
+        }
         one(Part::Buffers, names.gathered, standing.gathered);
         one(Part::Buffers, names.arriving, standing.arriving);
         one(Part::Buffers, names.reducing, standing.reducing);

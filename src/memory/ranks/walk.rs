@@ -4,7 +4,7 @@
 use super::footprint::{Lines, Part};
 use super::pipeline::{Chunk, Work};
 use crate::memory::detailed::{self, BlockCost, Blocks, Ends, Entry, Place, Segment, Step};
-use crate::model::parameters::BlockKind;
+use crate::model::parameters::{self, BlockKind};
 use crate::units::Bytes;
 
 /// What blocks come to on a rank.
@@ -107,6 +107,21 @@ impl<'a> Walk<'a> {
             (BlockKind::Dense, layers - sparse),
             (BlockKind::Experts, sparse),
         ]
+    }
+
+    /// How many of a tensor of the model this rank has, by the kind of block it is in or where else it stands. A head
+    /// tied to an embedding on another rank is that matrix again.
+    pub fn count_of(&self, kind: Option<BlockKind>, part: parameters::Part) -> u64 {
+        let tied = self.step.architecture.tied_embeddings && self.has_head();
+        match (kind, part) {
+            (Some(kind), _) => {
+                let kinds = self.kinds();
+                let same = kinds.iter().find(|(one, _)| *one == kind);
+                same.map_or(0, |(_, layers)| *layers)
+            }
+            (None, parameters::Part::Embedding) => u64::from(self.has_embedding() || tied),
+            (None, _) => u64::from(self.has_head()),
+        }
     }
 
     /// The sum over the blocks from one position up to and without another.
