@@ -110,17 +110,10 @@ fn states_of_recorded_sharded_ranks_are_exact() {
 
 #[track_caller]
 fn sums(lines: &[Line], footprint: &StageFootprint) {
-    let sum: i128 = lines
-        .iter()
-        .map(|line| {
-            if line.negative {
-                -(line.bytes.0 as i128)
-            } else {
-                line.bytes.0 as i128
-            }
-        })
-        .sum();
+    let sum: i128 = lines.iter().map(Line::signed).sum();
     assert_eq!(sum, footprint.peak.0 as i128, "{footprint:?}");
+    // Nothing is listed only to make it so.
+    assert!(!lines.iter().any(|line| line.tensor.name == "others"));
 }
 
 #[test]

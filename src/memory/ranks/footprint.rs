@@ -257,11 +257,6 @@ impl Lines {
         self.line(part, name, bytes.0, false, source);
     }
 
-    /// Takes bytes away.
-    pub fn less(&mut self, part: Part, name: &'static str, bytes: u128, source: &'static str) {
-        self.line(part, name, bytes, true, source);
-    }
-
     fn line(
         &mut self,
         part: Part,

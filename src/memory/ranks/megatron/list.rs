@@ -32,8 +32,7 @@ impl Megatron<'_> {
                 self.kept_by(chunk, &mut kept);
             }
             lines.take(Part::Activations, KEPT, kept);
-            let gone = footprint.in_flight.0 - footprint.activations.0;
-            lines.less(Part::Activations, "given back by then", gone, SCHEDULE);
+            lines.settle(Part::Activations, footprint.activations.0, SCHEDULE);
         }
         lines.one(
             Part::Temporaries,
