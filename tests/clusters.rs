@@ -164,6 +164,9 @@ proptest! {
             let parts: u128 = Part::ALL.iter().map(|part| stage.of(*part).0).sum();
             prop_assert_eq!(parts, stage.peak.0, "{:?}", stage);
             let lines = tensors(&case.step(), &case.layout, &case.settings, stage.stage).unwrap();
+            for line in &lines {
+                prop_assert!(line.tensor.name != "others", "{:?} {:?}", line, stage);
+            }
             for part in Part::ALL {
                 prop_assert_eq!(sum(&lines, *part), stage.of(*part).0 as i128, "{:?} of {:?}", part, stage);
             }

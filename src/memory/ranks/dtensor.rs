@@ -86,6 +86,8 @@ pub(super) fn list(step: &Step, plan: TensorParallel, walk: &Walk, lines: &mut L
         slice.hold_saved(&mut all);
     }
     lines.take(Place::Activations, PLAN, kept);
+    let before = Bytes(walk.ends.before * u128::from(walk.micro_batches()));
+    lines.one(Place::Activations, "rotary tables, positions", before, PLAN);
     let head = Bytes(walk.ends.head_saved);
     lines.one(
         Place::Activations,

@@ -220,6 +220,8 @@ impl Lines {
         let missing = bytes as i128 - self.sum(part);
         let (name, negative) = if missing < 0 {
             ("given back by then", true)
+        } else if part == Part::Parameters {
+            ("padding", false)
         } else {
             ("others", false)
         };

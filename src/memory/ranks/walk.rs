@@ -143,6 +143,12 @@ impl<'a> Walk<'a> {
         self.ends.before + self.saved_below(self.layers())
     }
 
+    /// Micro-batches in flight, those of each chunk.
+    pub fn micro_batches(&self) -> u64 {
+        let chunks = self.work.chunks().iter();
+        chunks.map(|chunk| chunk.in_flight).sum()
+    }
+
     /// Blocks of all micro-batches in flight.
     pub fn in_flight(&self) -> u64 {
         let chunks = self.work.chunks().iter();
