@@ -423,7 +423,7 @@ fn megatron_run(step: &Step, layout: &Layout, settings: &Settings) -> Run {
                 layers: step
                     .architecture
                     .layers
-                    .div_ceil(pipeline::virtual_stages(layout).max(1))
+                    .div_ceil(layout.virtual_stages())
                     .div_ceil(step.recompute_every),
             },
         },

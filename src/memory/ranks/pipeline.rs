@@ -49,24 +49,11 @@ impl Work {
     }
 }
 
-/// The schedule's number of virtual stages: chunks over all ranks, in the order a micro-batch passes them.
-pub fn virtual_stages(layout: &Layout) -> u64 {
-    let stages = layout.pipeline.max(1);
-    match layout.schedule {
-        Schedule::ZeroBubbleV | Schedule::DualPipeV => 2 * stages,
-        Schedule::OneForwardOneBackward => stages * chunks(layout),
-        Schedule::GPipe | Schedule::ZeroBubble1p | Schedule::ZeroBubble2p | Schedule::DualPipe => {
-            stages
-        }
-    }
-}
-
-/// Chunks a rank holds.
-fn chunks(layout: &Layout) -> u64 {
-    match layout.schedule {
-        Schedule::OneForwardOneBackward => layout.chunks.clamp(1, MAX_CHUNKS as u64),
-        Schedule::ZeroBubbleV | Schedule::DualPipe | Schedule::DualPipeV => 2,
-        Schedule::GPipe | Schedule::ZeroBubble1p | Schedule::ZeroBubble2p => 1,
+/// The same layout with as many chunks as a rank may hold.
+fn clamped(layout: &Layout) -> Layout {
+    Layout {
+        chunks: layout.chunks.clamp(1, MAX_CHUNKS as u64),
+        ..*layout
     }
 }
 
@@ -107,9 +94,10 @@ pub fn layers_of(layers: u64, stages: u64, split: Split, stage: u64) -> (u64, u6
 /// (arXiv:2405.15362, §3); DualPipe p + 1, on a rank that holds two stages (arXiv:2412.19437, Table 2); its V form the
 /// same over twice as many stages as ranks.
 pub fn work(layers: u64, layout: &Layout, split: Split, micro_batches: u64, rank: u64) -> Work {
+    let layout = clamped(layout);
     let stages = layout.pipeline.max(1);
     let rank = rank.min(stages - 1);
-    let (all, each) = (virtual_stages(layout), chunks(layout));
+    let (all, each) = (layout.virtual_stages(), layout.chunks_per_rank());
     let micro_batches = micro_batches.max(1);
     let behind = stages - rank;
     let mut work = Work {

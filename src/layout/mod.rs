@@ -1,5 +1,11 @@
 //! How a training run is laid out over GPUs. Degrees are named as in the papers; 1 is none.
 
+mod check;
+mod degree;
+
+pub use check::{Batch, Divided, Misfit, Product};
+pub use degree::{Degree, Launcher};
+
 use crate::field::choice;
 
 choice!(
@@ -89,5 +95,29 @@ impl Layout {
     /// GPUs it takes.
     pub const fn gpus(&self) -> u64 {
         self.data * self.tensor * self.pipeline * self.context
+    }
+
+    /// Chunks of layers that each pipeline rank holds, as its schedule has them.
+    pub const fn chunks_per_rank(&self) -> u64 {
+        match self.schedule {
+            Schedule::OneForwardOneBackward => {
+                if self.chunks > 1 {
+                    self.chunks
+                } else {
+                    1
+                }
+            }
+            Schedule::ZeroBubbleV | Schedule::DualPipe | Schedule::DualPipeV => 2,
+            Schedule::GPipe | Schedule::ZeroBubble1p | Schedule::ZeroBubble2p => 1,
+        }
+    }
+
+    /// Stages that a micro-batch passes: chunks over all ranks. Under DualPipe each is on two ranks.
+    pub const fn virtual_stages(&self) -> u64 {
+        let stages = if self.pipeline > 1 { self.pipeline } else { 1 };
+        match self.schedule {
+            Schedule::DualPipe => stages,
+            _ => stages * self.chunks_per_rank(),
+        }
     }
 }
