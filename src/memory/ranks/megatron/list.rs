@@ -93,7 +93,7 @@ impl Megatron<'_> {
     }
 
     /// The kinds of a chunk's layers, and how many are of each.
-    fn kinds_of(&self, chunk: &Chunk) -> impl Iterator<Item = (LayerKind, u64)> {
+    pub(super) fn kinds_of(&self, chunk: &Chunk) -> impl Iterator<Item = (LayerKind, u64)> {
         let layers = chunk.start..chunk.start + chunk.layers;
         LayerKind::ALL.into_iter().filter_map(move |kind| {
             let same = |layer: &u64| LayerKind::of(&self.slice, *layer) == kind;
