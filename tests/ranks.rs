@@ -318,26 +318,24 @@ proptest! {
 #[test]
 fn every_degree_one_is_one_gpu() {
     let model = Family::Llama.base();
-    let one = |layout: &Layout, cross_entropy| {
+    let one = |layout: &Layout, cross_entropy, micro_batches| {
         let run = Run {
             cross_entropy,
+            micro_batches,
             ..Run::DEFAULT
         };
         Megatron::new(&model, layout, &run, Split::default()).stage(0)
     };
-    for schedule in [
-        Schedule::OneForwardOneBackward,
-        Schedule::GPipe,
-        Schedule::ZeroBubble1p,
-    ] {
+    for schedule in Schedule::ALL {
         for sequence_parallel in [false, true] {
             for loss in [CrossEntropy::Unfused, CrossEntropy::TransformerEngine] {
                 let layout = Layout {
-                    schedule,
+                    schedule: *schedule,
                     sequence_parallel,
+                    chunks: 2,
                     ..Layout::ONE_GPU
                 };
-                assert_eq!(one(&layout, loss), one(&Layout::ONE_GPU, loss));
+                assert_eq!(one(&layout, loss, 8), one(&Layout::ONE_GPU, loss, 1));
             }
         }
     }
