@@ -2,6 +2,7 @@
 
 pub mod cluster;
 pub mod ddp;
+pub mod device;
 pub mod dtensor;
 pub mod footprint;
 pub mod fsdp;
