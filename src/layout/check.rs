@@ -22,13 +22,13 @@ pub struct Batch {
 impl Batch {
     /// Micro-batches that each data-parallel rank works through in a step, m; rounded down, at least 1.
     pub const fn micro_batches(&self, layout: &Layout) -> u64 {
-        let at_once = self.micro_batch * layout.data;
-        let whole = if at_once > 0 {
-            self.global_batch / at_once
-        } else {
-            0
-        };
-        if whole > 1 { whole } else { 1 }
+        match self
+            .global_batch
+            .checked_div(self.micro_batch * layout.data)
+        {
+            Some(whole) if whole > 1 => whole,
+            _ => 1,
+        }
     }
 }
 
