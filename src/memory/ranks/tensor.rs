@@ -166,6 +166,12 @@ pub struct Level {
 }
 
 impl Top {
+    /// The level where one started to look.
+    pub const NONE: Self = Self {
+        above: 0,
+        released: 0,
+    };
+
     /// The higher of two.
     #[must_use]
     pub const fn or(self, other: Self) -> Self {
