@@ -500,6 +500,52 @@ fn what_is_not_counted_says_so() {
     );
 }
 
+/// DeepSpeed 0.18.2's own estimators: 2·P + 18·P/n under ZeRO 2 (runtime/zero/stage_1_and_2.py,
+/// `estimate_zero2_model_states_mem_needs`), 18·P/n and 4 bytes of the largest layer under ZeRO 3 (stage3.py). They leave
+/// out buckets, gathers and activations, and the flat copy of a partition's gradients that the step makes.
+#[test]
+fn deepspeeds_own_estimators() {
+    let model = llama(32);
+    let parameters = u128::from(model.parameters());
+    let step = Step {
+        precision: Precision::Master,
+        optimizer_step: OptimizerStep::Fused,
+        recomputation: Recomputation::Full,
+        ..Step::of(&model, 128)
+    };
+    for n in [2, 8, 64] {
+        let of = |sharding| {
+            let layout = Layout {
+                data: n,
+                shard_group: n,
+                sharding,
+                ..Layout::ONE_GPU
+            };
+            cluster(&step, &layout, &Settings::DEFAULT).unwrap().worst
+        };
+        let n = u128::from(n);
+        let second = of(Sharding::Zero2);
+        let theirs = 2 * parameters + 18 * parameters / n;
+        let copy = 2 * parameters / n;
+        // A gigabyte of bucket, and what a pass holds, is the peak where shares are small.
+        assert!(second.peak.0 >= theirs, "{n}: {second:?}");
+        assert!(
+            second.peak.0 <= theirs + (copy + 4_096).max(1_300_000_000),
+            "{n}: {second:?}"
+        );
+        let third = of(Sharding::Zero3);
+        let largest = 4 * 4_096 * 32_000;
+        let theirs = 18 * parameters / n + largest;
+        // Beside a copy of a partition's gradients and its weights, two buckets of a gigabyte, weights gathered, and the
+        // embedding's gradient.
+        assert!(third.peak.0 + copy >= theirs, "{n}: {third:?}");
+        assert!(
+            third.peak.0 <= theirs + 2 * copy + 3_500_000_000,
+            "{n}: {third:?}"
+        );
+    }
+}
+
 /// LOMO (arXiv:2306.09782), Table 2: LLaMA-7B under DeepSpeed's ZeRO 3 with SGD on 8 GPUs, 9.49 GiB allocated at the
 /// peak, in sequences of 1,024 tokens, recomputed; the repository's ds_config.json for what is not DeepSpeed's default.
 /// The DeepSpeed version is not stated: within 5%.
