@@ -75,26 +75,37 @@ fn case() -> impl Strategy<Value = Case> {
             ..family.base()
         }
     });
-    let degrees = (0u32..5, 0u32..3, 0u32..3, 0u32..2, 0u32..3);
+    let degrees = (
+        0u32..5,
+        0u32..3,
+        0u32..3,
+        0u32..2,
+        0u32..3,
+        1u64..4,
+        0u32..2,
+    );
     let layout = (
         degrees,
         select(Sharding::ALL),
         select(Schedule::ALL),
         any::<bool>(),
     )
-        .prop_map(
-            |((n, t, p, c, group), sharding, schedule, sequence_parallel)| Layout {
+        .prop_map(|(degrees, sharding, schedule, sequence_parallel)| {
+            let (n, t, p, c, group, chunks, e) = degrees;
+            Layout {
                 data: 1 << n,
                 tensor: 1 << t,
                 sequence_parallel,
                 pipeline: 1 << p,
                 schedule,
+                chunks,
                 context: 1 << c,
+                expert: 1 << e,
                 sharding,
                 shard_group: 1 << n.saturating_sub(group),
                 ..Layout::ONE_GPU
-            },
-        );
+            }
+        });
     let step = (
         select(&[Stack::HuggingFace, Stack::TorchTitan, Stack::Megatron][..]),
         select(Precision::ALL),

@@ -127,7 +127,7 @@ pub fn work(layers: u64, layout: &Layout, split: Split, micro_batches: u64, rank
             Schedule::OneForwardOneBackward if each == 1 => behind.min(micro_batches),
             Schedule::OneForwardOneBackward => {
                 let chunks = ((each - 1) * stages + 2 * (behind - 1) + 1).min(micro_batches * each);
-                interleaved(chunks, stages, each, index)
+                interleaved(chunks, stages.min(micro_batches), each, index)
             }
             Schedule::GPipe => micro_batches,
             Schedule::ZeroBubble1p | Schedule::ZeroBubbleV => stages.min(micro_batches),
@@ -149,8 +149,8 @@ pub fn work(layers: u64, layout: &Layout, split: Split, micro_batches: u64, rank
     work
 }
 
-/// Of `count` chunks' forward passes in Megatron's order (p micro-batches of chunk 0, p of chunk 1, …, again), those
-/// of chunk `index`.
+/// Of `count` chunks' forward passes in Megatron's order (p micro-batches of chunk 0, p of chunk 1, …, again; fewer where
+/// there are fewer), those of chunk `index`.
 fn interleaved(count: u64, stages: u64, chunks: u64, index: u64) -> u64 {
     let round = stages * chunks;
     let rest = count % round;
