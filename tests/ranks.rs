@@ -7,15 +7,17 @@ mod support;
 mod check;
 
 use check::{Outcome, megatron, ranks};
+use petaday::field::Choice;
 use petaday::layout::{Layout, Schedule};
 use petaday::memory::ranks::megatron::{
-    ContextExchange, CoreAttention, CrossEntropy, Kernels, Layer, LayerKind, Megatron, Recompute,
-    Run, Slice,
+    ContextExchange, CoreAttention, CrossEntropy, Kernels, Layer, LayerKind, LinearFormat,
+    Megatron, Recompute, Run, Slice,
 };
 use petaday::memory::ranks::pipeline::Split;
 use petaday::memory::ranks::{Line, StageFootprint};
 use petaday::model::{Architecture, Dropout, Experts, Family, FeedForward};
 use proptest::prelude::*;
+use proptest::sample::select;
 use serde_json::Value;
 
 const MEGATRON: &str = include_str!("reference/ranks/ranks_megatron.jsonl");
@@ -110,17 +112,10 @@ fn states_of_recorded_sharded_ranks_are_exact() {
 
 #[track_caller]
 fn sums(lines: &[Line], footprint: &StageFootprint) {
-    let sum: i128 = lines
-        .iter()
-        .map(|line| {
-            if line.negative {
-                -(line.bytes.0 as i128)
-            } else {
-                line.bytes.0 as i128
-            }
-        })
-        .sum();
+    let sum: i128 = lines.iter().map(Line::signed).sum();
     assert_eq!(sum, footprint.peak.0 as i128, "{footprint:?}");
+    // Nothing is listed only to make it so.
+    assert!(!lines.iter().any(|line| line.tensor.name == "others"));
 }
 
 #[test]
@@ -231,6 +226,7 @@ proptest! {
     fn nothing_kept_is_left(
         which in 0usize..4, t in 0u32..3, sharded: bool, experts: bool, rotated: bool, dropout: bool, unfused: bool,
         selective: bool, local: bool, compiled: bool, expert in 0u32..3, exchange: bool, received: bool,
+        linear in select(LinearFormat::ALL),
     ) {
         let model = match which {
             0 => gpt(2, 16, 64),
@@ -255,6 +251,7 @@ proptest! {
             recompute: if selective { Recompute::Selective } else { Recompute::None },
             rope_fusion: compiled,
             compiled,
+            linear,
             context_exchange: if exchange { ContextExchange::AllToAll } else { ContextExchange::Ring },
             ..Run::DEFAULT
         };
@@ -321,26 +318,24 @@ proptest! {
 #[test]
 fn every_degree_one_is_one_gpu() {
     let model = Family::Llama.base();
-    let one = |layout: &Layout, cross_entropy| {
+    let one = |layout: &Layout, cross_entropy, micro_batches| {
         let run = Run {
             cross_entropy,
+            micro_batches,
             ..Run::DEFAULT
         };
         Megatron::new(&model, layout, &run, Split::default()).stage(0)
     };
-    for schedule in [
-        Schedule::OneForwardOneBackward,
-        Schedule::GPipe,
-        Schedule::ZeroBubble1p,
-    ] {
+    for schedule in Schedule::ALL {
         for sequence_parallel in [false, true] {
             for loss in [CrossEntropy::Unfused, CrossEntropy::TransformerEngine] {
                 let layout = Layout {
-                    schedule,
+                    schedule: *schedule,
                     sequence_parallel,
+                    chunks: 2,
                     ..Layout::ONE_GPU
                 };
-                assert_eq!(one(&layout, loss), one(&Layout::ONE_GPU, loss));
+                assert_eq!(one(&layout, loss, 8), one(&Layout::ONE_GPU, loss, 1));
             }
         }
     }
@@ -369,4 +364,76 @@ fn dualpipe_holds_the_parameters_twice() {
         weights(Schedule::DualPipe),
     );
     assert!(two.abs_diff(2 * one) <= 16 * 512, "{one} {two}");
+}
+
+/// transformer-engine 2.11 (pytorch/module/layernorm_linear.py, linear.py, base.py; tensor/mxfp8_tensor.py): of a Llama
+/// block the two norms' outputs and the down projection's input are kept in a byte an element where they were in two;
+/// delayed scaling quantises attention's output a second time. Weights of linear layers have two copies of a byte.
+#[test]
+fn eight_bits_as_transformer_engine_keeps_them() {
+    let model = Architecture {
+        layers: 2,
+        ..Family::Llama.base()
+    };
+    let (s, h, f) = (4_096, model.hidden, model.feed_forward.size);
+    let saved = |linear| {
+        let run = Run {
+            linear,
+            ..Run::DEFAULT
+        };
+        let layout = Layout::ONE_GPU;
+        let kind = LayerKind {
+            experts: false,
+            rotated: true,
+        };
+        let layer = Layer::new(Slice::new(&model, &layout, &run), kind);
+        let one = Megatron::new(&model, &layout, &run, Split::default()).stage(0);
+        (layer.saved_bytes(), one.buffers.0)
+    };
+    let (kept, buffers) = saved(LinearFormat::Bf16);
+    let bytes = |elements: u64| u128::from(elements);
+    let scales = 512;
+    let (delayed, copied) = saved(LinearFormat::Fp8);
+    // Attention's output has as many elements as a norm's.
+    assert_eq!(kept - delayed + 4 * scales, bytes(s * (2 * h + f) - s * h));
+    let (current, _) = saved(LinearFormat::Fp8Current);
+    assert_eq!(kept - current + 3 * scales, bytes(s * (2 * h + f)));
+    let (blocks, by_blocks) = saved(LinearFormat::MxFp8);
+    assert_eq!(kept - blocks, bytes(s * (2 * h + f)) * 31 / 32);
+    // Four projections of attention in two matrices, gate and up in one, down.
+    let weights = bytes(2 * (4 * h * h + 3 * h * f));
+    assert_eq!(copied - buffers, 2 * weights + 8 * scales);
+    assert_eq!(by_blocks - buffers, 2 * weights * 33 / 32);
+}
+
+/// Each list sums to its peak in eight bits too, and every rank of a mixture.
+#[test]
+fn eight_bits_are_listed() {
+    for model in [
+        Architecture {
+            layers: 4,
+            ..Family::Llama.base()
+        },
+        mixture(4),
+    ] {
+        for linear in LinearFormat::ALL {
+            let layout = Layout {
+                tensor: 2,
+                sequence_parallel: true,
+                pipeline: 2,
+                data: 4,
+                expert: 4,
+                ..Layout::ONE_GPU
+            };
+            let run = Run {
+                linear: *linear,
+                micro_batches: 4,
+                ..Run::DEFAULT
+            };
+            let one = Megatron::new(&model, &layout, &run, Split::default());
+            for rank in 0..2 {
+                sums(&one.tensors(rank), &one.stage(rank));
+            }
+        }
+    }
 }

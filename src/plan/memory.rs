@@ -484,10 +484,12 @@ fn in_flight(flow: &Flow, index: u64) -> f64 {
     let (p, m) = (flow.stages, flow.micro_batches);
     let behind = p - index;
     match flow.schedule {
-        Schedule::OneForwardOneBackward | Schedule::ZeroBubble1p => behind.min(m) as f64,
+        Schedule::OneForwardOneBackward => behind.min(m) as f64,
         Schedule::GPipe => m as f64,
-        Schedule::ZeroBubble2p => (2 * behind).min(m) as f64,
-        Schedule::ZeroBubbleV => p.min(m) as f64,
+        Schedule::ZeroBubble1p | Schedule::ZeroBubbleV => p.min(m) as f64,
+        Schedule::ZeroBubble2p => (2 * p).min(m) as f64,
+        Schedule::VHalf => ((p + 2) / 2).min(m) as f64,
+        Schedule::VMin => ((p + 4) / 3).min(m) as f64,
         Schedule::DualPipe => (p + 1).min(2 * m) as f64 / 2.0,
         Schedule::DualPipeV => (2 * p + 1).min(2 * m) as f64 / 2.0,
     }

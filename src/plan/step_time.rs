@@ -317,6 +317,9 @@ impl Task {
             Schedule::ZeroBubble2p => bubble(p, 1.0, (stage - 3.0 * weight).max(0.0)),
             // Qi et al. 2024, arXiv:2405.15362, table 1: none where F, B and W take as long; else their differences.
             Schedule::ZeroBubbleV => bubble(p, 1.0, (stage - 3.0 * weight.min(forward)).max(0.0)),
+            // The same, its authors' table: p/2m and 2p/3m of the step where F, B and W take as long.
+            Schedule::VHalf => bubble(p, 2.0, stage),
+            Schedule::VMin => bubble(p, 1.5, stage),
             // DeepSeek-AI 2024, arXiv:2412.19437, table 2: (p/2 − 1)(F&B + B − 3W), F&B both at once, B with W.
             Schedule::DualPipe | Schedule::DualPipeV => {
                 let both = stage + (stage - forward) - 3.0 * weight;

@@ -5,11 +5,14 @@
 //! Unlike Megatron-core's, the gathered inputs of q, k, v and of gate and up are kept whole: a layer keeps
 //! (one GPU's − 4·s·b·h)/t + 4·s·b·h. Norms are Hugging Face's, with FP32 copies.
 
-use super::tensor::{Level, rounded};
+use super::footprint::{Lines, Part as Place};
+use super::tensor::{Dtype, Level, Sink, Sum, Tensor, Times, rounded};
+use super::walk::Walk;
 use crate::memory::detailed::{BlockCost, Ends, Step};
 use crate::model::Architecture;
-use crate::model::parameters::{Part, Shape, Tensor};
+use crate::model::parameters::{Part, Shape, Tensor as Weight};
 use crate::training::Recomputation;
+use crate::units::Bytes;
 
 /// Tensor parallelism of a rank.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +26,7 @@ pub struct TensorParallel {
 impl TensorParallel {
     /// A weight's sides on one rank: projections into a branch by rows of the matrix, out of it by columns, embedding
     /// and head by vocabulary; norms are whole.
-    pub fn cut(self, tensor: &Tensor) -> Shape {
+    pub fn cut(self, tensor: &Weight) -> Shape {
         let part = |side: u64| side.div_ceil(self.ranks);
         match (tensor.shape, tensor.part, tensor.name) {
             (Shape::Two(rows, columns), Part::Block, "o" | "down") => {
@@ -48,6 +51,8 @@ struct Slice<'a> {
     tokens: u128,
     /// Those of one rank's part of the sequence, N/t.
     sharded: u128,
+    /// The same.
+    rows: u64,
     /// Query heads × width, a·d/t.
     queries: u128,
     /// Key heads × width, g·d/t.
@@ -65,6 +70,35 @@ pub(super) fn block(step: &Step, plan: TensorParallel) -> BlockCost {
 pub(super) fn ends(step: &Step, plan: TensorParallel) -> Ends {
     Slice::new(step, plan).ends()
 }
+
+/// Lists what blocks of a rank keep, and its head.
+pub(super) fn list(step: &Step, plan: TensorParallel, walk: &Walk, lines: &mut Lines) {
+    let slice = Slice::new(step, plan);
+    let mut kept = Vec::new();
+    let mut all = Times {
+        sink: &mut kept,
+        times: walk.in_flight(),
+    };
+    if step.recomputation == Recomputation::Full {
+        let sides = [slice.rows, slice.model.hidden, 1, 1];
+        all.hold(Tensor::new("block’s input", sides, Dtype::Bf16));
+    } else {
+        slice.hold_saved(&mut all);
+    }
+    lines.take(Place::Activations, PLAN, kept);
+    let before = Bytes(walk.ends.before * u128::from(walk.micro_batches()));
+    lines.one(Place::Activations, "rotary tables, positions", before, PLAN);
+    let head = Bytes(walk.ends.head_saved);
+    lines.one(
+        Place::Activations,
+        "kept by norm, head and loss",
+        head,
+        PLAN,
+    );
+}
+
+/// Where it was read.
+const PLAN: &str = "torchtitan, models/llama3/infra/parallelize.py";
 
 /// Bytes of the embedding's gradient, which DTensor makes whole on every rank, with the gathered gradient of its
 /// output; and of the part that is cut out of it before it is reduced.
@@ -93,6 +127,7 @@ impl<'a> Slice<'a> {
             plan,
             tokens: tokens.into(),
             sharded: tokens.div_ceil(ranks).into(),
+            rows: tokens.div_ceil(ranks),
             queries: wide(attention.heads),
             keys: wide(attention.kv_heads),
             columns: model.feed_forward.size.div_ceil(ranks).into(),
@@ -115,8 +150,28 @@ impl<'a> Slice<'a> {
 
     /// What a norm keeps: its input in FP32, the reciprocal deviation, the normalised values.
     fn norm(&self) -> u128 {
-        let rows = self.sharded * self.hidden();
-        rounded(4 * rows) + rounded(4 * self.sharded) + rounded(2 * rows)
+        let mut sum = Sum::default();
+        self.hold_norm(&mut sum);
+        sum.0
+    }
+
+    fn hold_norm<S: Sink>(&self, sink: &mut S) {
+        let (rows, hidden) = (self.rows, self.model.hidden);
+        sink.hold(Tensor::new(
+            "norm’s input, FP32",
+            [rows, hidden, 1, 1],
+            Dtype::Fp32,
+        ));
+        sink.hold(Tensor::new(
+            "norm’s reciprocal deviation",
+            [rows, 1, 1, 1],
+            Dtype::Fp32,
+        ));
+        sink.hold(Tensor::new(
+            "norm’s normalised values",
+            [rows, hidden, 1, 1],
+            Dtype::Bf16,
+        ));
     }
 
     fn query(&self) -> u128 {
@@ -144,9 +199,45 @@ impl<'a> Slice<'a> {
 
     /// What a block keeps: two norms with their gathered outputs, attention, the feed-forward network.
     fn saved(&self) -> u128 {
-        let attention = 2 * self.query() + 2 * self.key() + self.statistics();
+        let mut sum = Sum::default();
+        self.hold_saved(&mut sum);
+        sum.0
+    }
+
+    fn hold_saved<S: Sink>(&self, sink: &mut S) {
+        let tokens = self.step.micro_batch * self.step.sequence;
+        let of = |name, columns: u128, count| {
+            let columns = u64::try_from(columns).unwrap_or(u64::MAX);
+            Tensor {
+                count,
+                ..Tensor::new(name, [tokens, columns, 1, 1], Dtype::Bf16)
+            }
+        };
+        for gathered in [
+            "input of q, k and v, gathered",
+            "input of gate and up, gathered",
+        ] {
+            self.hold_norm(sink);
+            sink.hold(of(gathered, self.hidden(), 1));
+        }
+        sink.hold(of("q, and attention’s output", self.queries, 2));
+        sink.hold(of("k and v", self.keys, 2));
+        let heads = self.model.attention.heads.div_ceil(self.plan.ranks);
+        sink.hold(Tensor::new(
+            "log-sum-exp",
+            [tokens, heads, 1, 1],
+            Dtype::Fp32,
+        ));
+        sink.hold(Tensor {
+            count: 2,
+            ..Tensor::new("attention’s random state", [1; 4], Dtype::Int64)
+        });
         let wide = if self.model.feed_forward.gated { 4 } else { 2 };
-        2 * (self.norm() + self.gathered()) + attention + wide * self.inner()
+        sink.hold(of(
+            "feed-forward network’s inner values",
+            self.columns,
+            wide,
+        ));
     }
 
     fn block(&self) -> BlockCost {

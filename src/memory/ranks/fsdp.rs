@@ -1,18 +1,22 @@
-//! PyTorch's `fully_shard` (FSDP2) on one rank: what is gathered and reduced when, around a step whose activations are
+//! PyTorch's `fully_shard` (FSDP2), and `FullyShardedDataParallel` (FSDP1), on one rank: what is gathered and reduced when, around a step whose activations are
 //! those of one GPU.
 //!
 //! Read from torch/distributed/fsdp/_fully_shard (2.15): units are gathered into one flat buffer and copied out of it,
-//! the next one while this one runs backward; a reduction's input is kept until the next one's.
+//! the next one while this one runs backward; a reduction's input is kept until the next one's. FSDP1, from
+//! torch/distributed/fsdp/_flat_param.py and _runtime_utils.py with its defaults (FULL_SHARD or SHARD_GRAD_OP,
+//! BACKWARD_PRE, `limit_all_gathers`), is not held against recorded rows.
 
 use super::dtensor::{self, TensorParallel};
-use super::footprint::{Moment, Peak, StageFootprint};
-use super::shards::{Sharing, Unit, Units};
-use super::tensor::{Top, rounded};
+use super::footprint::{Line, Lines, Moment, Part as Place, StageFootprint};
+use super::pipeline::Work;
+use super::shards::{Sharing, Unit, Units, visit};
+use super::standing::{KEPT, Lasting, Names, Standing, Worst};
+use super::tensor::{Dtype, rounded};
+use super::walk::{Costs, Walk};
 use crate::field::choice;
-use crate::memory::detailed::{BlockCost, Blocks, Ends, Step};
-use crate::model::parameters::Tensor;
+use crate::memory::detailed::{Blocks, Step};
+use crate::model::parameters::{Shape, Tensor};
 use crate::training::Precision;
-use crate::units::Bytes;
 
 choice!(
     /// An element of weights or gradients.
@@ -30,6 +34,14 @@ impl Element {
         match self {
             Self::Fp32 => 4,
             Self::Sixteen => 2,
+        }
+    }
+
+    /// As a tensor has it.
+    pub const fn dtype(self) -> Dtype {
+        match self {
+            Self::Fp32 => Dtype::Fp32,
+            Self::Sixteen => Dtype::Bf16,
         }
     }
 }
@@ -77,6 +89,17 @@ pub enum Reshard {
     /// Given up but for a share over so many ranks.
     Over(u64),
 }
+
+choice!(
+    /// Which of PyTorch's two.
+    Generation {
+        /// `FullyShardedDataParallel`: a unit's tensors are views of one flat tensor, gathered in place, whose gradient
+        /// is put together when the unit's backward pass ends.
+        One "1" "FSDP1",
+        /// `fully_shard`: each tensor is cut along its first dimension.
+        Two "2" "FSDP2",
+    }
+);
 
 /// A sharded run, beside the step on one GPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,22 +149,25 @@ impl Fsdp {
     }
 }
 
-/// What the blocks of a step come to on a rank.
-#[expect(clippy::large_enum_variant)] // On the stack, because a total allocates nothing.
-enum Costs<'a> {
-    /// As on one GPU.
-    Whole(Blocks<'a>),
-    /// Divided over tensor-parallel ranks, all alike.
-    Divided(BlockCost),
-}
+/// Where the lists' lines were read.
+const SHARDS: &str = "torch 2.15, distributed/fsdp/_fully_shard/_fsdp_param.py";
+const GATHERS: &str =
+    "torch 2.15, distributed/fsdp/_fully_shard/_fsdp_collectives.py, foreach_all_gather";
+const REDUCES: &str =
+    "torch 2.15, distributed/fsdp/_fully_shard/_fsdp_collectives.py, foreach_reduce";
+
+const FLAT: &str = "torch, distributed/fsdp/_flat_param.py";
+const FLAT_PASSES: &str = "torch, distributed/fsdp/_runtime_utils.py";
 
 /// A sharded run, summed up: [`Sharded::footprint`] is then a walk over the blocks.
 pub struct Sharded<'a> {
-    step: &'a Step<'a>,
+    walk: Walk<'a>,
     run: Fsdp,
+    generation: Generation,
+    plan: Option<TensorParallel>,
     units: Units,
-    costs: Costs<'a>,
-    ends: Ends,
+    all: Unit,
+    rank: u64,
     /// The embedding's gradient, what its backward pass holds beside it, and what is cut out of it to be reduced.
     embedding: (u128, u128, u128),
     /// Whether the loss is part of the root's forward pass: the last block is then gathered before the loss's backward
@@ -152,58 +178,86 @@ pub struct Sharded<'a> {
 impl<'a> Sharded<'a> {
     /// Of a step as one rank takes it, in [`Fsdp::precision`].
     pub fn new(step: &'a Step<'a>, run: Fsdp) -> Self {
-        let sharing = run.sharing();
-        let blocks = Blocks::of(step);
-        Self {
-            step,
-            run,
-            units: Units::new(step, sharing, &|tensor: &Tensor| tensor.shape),
-            ends: blocks.ends,
-            embedding: (0, blocks.ends.stream, 0),
-            costs: Costs::Whole(blocks),
-            loss_in_root: run.wrap == Wrap::Blocks,
-        }
+        let whole = Work::whole(step.architecture.layers);
+        Self::of_stage(step, run, Generation::Two, None, whole, 0)
     }
 
     /// The same, each rank's tensors divided over tensor-parallel ranks first.
     pub fn divided(step: &'a Step<'a>, run: Fsdp, plan: TensorParallel) -> Self {
-        let sharing = run.sharing();
+        let whole = Work::whole(step.architecture.layers);
+        Self::of_stage(step, run, Generation::Two, Some(plan), whole, 0)
+    }
+
+    /// Pipeline rank `rank`, which has `work` of the model.
+    ///
+    /// torch's pipeline gathers a stage's weights once and keeps them, and sums gradients unsharded, in the dtype of
+    /// the reduction (torch 2.15, distributed/pipelining/stage.py, `backward_maybe_with_nosync`); torchtitan turns
+    /// resharding off under it (distributed/fsdp.py, `get_fsdp_reshard_after_forward_policy`).
+    pub fn of_stage(
+        step: &'a Step<'a>,
+        run: Fsdp,
+        generation: Generation,
+        plan: Option<TensorParallel>,
+        work: Work,
+        rank: u64,
+    ) -> Self {
+        let (costs, ends, embedding) = match plan {
+            None => {
+                let blocks = Blocks::of(step);
+                let ends = blocks.ends;
+                (Costs::Whole(blocks), ends, (0, ends.stream, 0))
+            }
+            Some(plan) => (
+                Costs::Divided(dtensor::block(step, plan)),
+                dtensor::ends(step, plan),
+                dtensor::embedding_gradient(step, plan),
+            ),
+        };
+        let walk = Walk::new(step, costs, ends, work);
+        let units = Units::new(step, run.sharing(), &|tensor| cut(plan, tensor)).of_rank(
+            step.architecture.tied_embeddings,
+            walk.has_embedding(),
+            walk.has_head(),
+        );
+        let units = match generation {
+            Generation::One => units.flat(step, run.sharing()),
+            Generation::Two => units,
+        };
         Self {
-            step,
+            all: units.all(walk.kinds()),
+            units,
             run,
-            units: Units::new(step, sharing, &|tensor: &Tensor| plan.cut(tensor)),
-            costs: Costs::Divided(dtensor::block(step, plan)),
-            ends: dtensor::ends(step, plan),
-            embedding: dtensor::embedding_gradient(step, plan),
-            loss_in_root: false,
-        }
-    }
-
-    fn block(&self, layer: u64) -> BlockCost {
-        match &self.costs {
-            Costs::Whole(blocks) => blocks.block(layer),
-            Costs::Divided(block) => *block,
-        }
-    }
-
-    fn uniform(&self) -> bool {
-        match &self.costs {
-            Costs::Whole(blocks) => blocks.uniform(),
-            Costs::Divided(_) => true,
+            generation,
+            plan,
+            rank,
+            embedding: if walk.has_embedding() {
+                embedding
+            } else {
+                (0, ends.stream, 0)
+            },
+            loss_in_root: plan.is_none() && run.wrap == Wrap::Blocks,
+            walk,
         }
     }
 
     fn layers(&self) -> u64 {
-        self.step.architecture.layers
+        self.walk.layers()
     }
 
-    fn unit(&self, layer: u64) -> Unit {
-        self.units.block(self.step.architecture.block_kind(layer))
+    fn unit(&self, position: u64) -> Unit {
+        self.units.block(self.walk.kind(position))
     }
 
-    /// The flat buffer that a unit is gathered into.
+    /// The flat buffer that a unit is gathered into; FSDP1's with the shard in the dtype it is computed in.
     fn gathered(&self, unit: &Unit) -> u128 {
-        rounded(unit.padded * self.run.policy.computed.bytes())
+        let computed = self.run.policy.computed;
+        let cast = match self.generation {
+            Generation::One if computed != self.run.policy.stored => {
+                rounded(unit.own * computed.bytes())
+            }
+            _ => 0,
+        };
+        rounded(unit.padded * computed.bytes()) + cast
     }
 
     /// What a unit's gradients are reduced from.
@@ -219,20 +273,12 @@ impl<'a> Sharded<'a> {
 
     /// A rank's share of all gradients.
     fn gradients(&self) -> u128 {
-        let blocks: u128 = self
-            .step
-            .architecture
-            .block_kinds()
-            .into_iter()
-            .filter(|(_, layers)| *layers > 0)
-            .map(|(kind, layers)| u128::from(layers) * self.gradient(&self.units.block(kind)))
-            .sum();
-        blocks
-            + self
-                .outer_units()
-                .iter()
-                .map(|unit| self.gradient(unit))
-                .sum::<u128>()
+        let kinds = self.walk.kinds();
+        let blocks = kinds
+            .iter()
+            .map(|(kind, layers)| u128::from(*layers) * self.gradient(&self.units.block(*kind)));
+        let outer = self.outer_units();
+        blocks.sum::<u128>() + outer.iter().map(|unit| self.gradient(unit)).sum::<u128>()
     }
 
     /// Units outside the blocks: the root; or embedding, and norm with head.
@@ -243,94 +289,184 @@ impl<'a> Sharded<'a> {
         }
     }
 
+    /// What stands on the rank throughout, and the largest moment.
+    fn worst(&self) -> Worst {
+        let ends = self.walk.ends;
+        let mut worst = Worst::new(Lasting {
+            parameters: self.all.shard,
+            optimizer: self.all.optimizer,
+            inputs: ends.inputs,
+            kept: [0; 2],
+            passes: Standing {
+                activations: self.walk.waiting(),
+                ..self.accumulated()
+            },
+        });
+        worst.raise_step(Standing {
+            gradients: self.gradients(),
+            temporaries: self.all.step,
+            ..Standing::default()
+        });
+        self.ends_moments(&mut worst);
+        self.block_moments(&mut worst);
+        worst
+    }
+
     /// The footprint of a rank.
     pub fn footprint(&self) -> StageFootprint {
-        let all = self.units.all(self.step.architecture);
-        let ends = self.ends;
-        let accumulated = self.accumulated(&all);
-        let held = all.shard + all.optimizer + ends.inputs + accumulated;
-        let mut peak = Peak {
-            bytes: (all.shard + all.optimizer + ends.inputs + self.gradients() + all.step) as i128,
-            moment: Moment::Optimizer,
-            released: 0,
+        let in_flight = self.walk.kept() + self.walk.ends.head_saved + self.walk.waiting();
+        self.worst().footprint(self.rank, in_flight)
+    }
+
+    /// Every tensor of the rank at its largest moment; their bytes sum to the peak.
+    pub fn tensors(&self) -> Vec<Line> {
+        let worst = self.worst();
+        let footprint = self.footprint();
+        let mut lines = Lines::default();
+        let (shards, gathers, reduces) = match self.generation {
+            Generation::One => (FLAT, FLAT, FLAT_PASSES),
+            Generation::Two => (SHARDS, GATHERS, REDUCES),
         };
-        let kept = ends.before + self.kept();
-        let mut raise = |above: u128, activations: u128, moment| {
-            let top = Top {
-                above: (above + activations) as i128,
-                released: kept + ends.head_saved - activations,
-            };
-            peak.raise(held as i128, top, moment);
-        };
-        self.ends_moments(kept, &mut raise);
-        self.block_moments(&mut raise);
-        let activations = match peak.moment {
-            Moment::Optimizer => 0,
-            _ => kept + ends.head_saved - peak.released,
-        };
-        let gradients = match peak.moment {
-            Moment::Optimizer => self.gradients(),
-            _ => accumulated,
-        };
-        let states = all.shard + all.optimizer + gradients + ends.inputs + activations;
-        StageFootprint {
-            stage: 0,
-            parameters: Bytes(all.shard),
-            gradients: Bytes(gradients),
-            optimizer: Bytes(all.optimizer),
-            buffers: Bytes(ends.inputs),
-            in_flight: Bytes(kept + ends.head_saved),
-            activations: Bytes(activations),
-            temporaries: Bytes((peak.bytes.max(0) as u128).saturating_sub(states)),
-            peak: Bytes(peak.bytes.max(0) as u128),
-            moment: peak.moment,
+        let stored = self.run.policy.stored;
+        let plan = self.plan;
+        visit(
+            self.walk.step,
+            self.run.sharing(),
+            &|tensor| cut(plan, tensor),
+            &mut |tensor, kind, unit| {
+                let count = self.walk.count_of(kind, tensor.part);
+                lines.shard(shards, tensor.name, stored.dtype(), &unit, count);
+            },
+        );
+        lines.settle(Place::Parameters, footprint.parameters.0, shards);
+        worst.list(
+            &Names {
+                optimizer: ("optimizer states of the shards", "torch 2.15, optim"),
+                kept: [("", ""); 2],
+                gathered: ("weights gathered for computing", gathers),
+                arriving: ("all-gather’s output, the next unit’s prefetched", gathers),
+                reducing: ("reduce-scatter’s input", reduces),
+                gradients: ("shards of gradients", reduces),
+                whole: ("gradients not yet reduced", reduces),
+            },
+            &mut lines,
+        );
+        if footprint.activations.0 > 0 {
+            match plan {
+                None => self.walk.list(KEPT, &mut lines),
+                Some(plan) => dtensor::list(self.walk.step, plan, &self.walk, &mut lines),
+            }
+            lines.settle(Place::Activations, footprint.activations.0, KEPT);
         }
+        lines.into()
     }
 
     /// What gradients of earlier micro-batches hold through a pass.
-    fn accumulated(&self, all: &Unit) -> u128 {
-        match (self.run.accumulation > 1, self.run.unsynchronised) {
-            (false, _) => 0,
-            (true, false) => self.gradients(),
-            (true, true) => all.elements * self.run.policy.reduced.bytes(),
+    fn accumulated(&self) -> Standing {
+        let (gradients, whole) = match (self.run.accumulation > 1, self.run.unsynchronised) {
+            (false, _) => (0, 0),
+            (true, false) => (self.gradients(), 0),
+            (true, true) => (0, self.all.elements * self.run.policy.reduced.bytes()),
+        };
+        Standing {
+            gradients,
+            whole,
+            ..Standing::default()
         }
     }
 
-    fn kept(&self) -> u128 {
-        self.sum_of_blocks(self.layers(), &|layer| self.block(layer).saved)
-    }
-
-    fn sum_of_blocks(&self, layers: u64, of: &dyn Fn(u64) -> u128) -> u128 {
-        if self.uniform() {
-            return u128::from(layers) * if layers > 0 { of(0) } else { 0 };
-        }
-        (0..layers).map(of).sum()
-    }
-
-    /// Weights of blocks that stay gathered between the passes, up to and without `layer`.
-    fn stay_gathered(&self, layers: u64) -> u128 {
-        match self.run.reshard {
-            Reshard::Blocks | Reshard::All => 0,
-            Reshard::Never => self.sum_of_blocks(layers, &|layer| self.unit(layer).computed),
-            Reshard::Over(ranks) => self.sum_of_blocks(layers, &|layer| {
-                self.unit(layer).computed / u128::from(ranks.max(1))
-            }),
-        }
+    /// Weights of blocks that stay gathered between the passes, up to and without `position`.
+    fn stay_gathered(&self, position: u64) -> u128 {
+        let share = match self.run.reshard {
+            Reshard::Blocks | Reshard::All => return 0,
+            Reshard::Never => 1,
+            Reshard::Over(ranks) => u128::from(ranks.max(1)),
+        };
+        self.walk.sum(0, position, &|position| {
+            self.unit(position).computed / share
+        })
     }
 
     /// Loss, head, embedding, and the last reduction.
-    fn ends_moments(&self, kept: u128, raise: &mut dyn FnMut(u128, u128, Moment)) {
-        let ends = self.ends;
+    fn ends_moments(&self, worst: &mut Worst) {
+        let ends = self.walk.ends;
         let Some(last) = self.layers().checked_sub(1) else {
             return;
         };
         let [embedding, outer] = self.outer_units();
-        let stay = self.stay_gathered(self.layers());
         let of_last = self.gathered(&self.unit(last));
+        let activations = self.walk.kept() + ends.head_saved;
+        if self.walk.has_head() {
+            self.head_moments(activations, of_last, worst);
+        }
+        // Block 0's reduction is still held; the embedding's gradient is whole.
+        let blocks = self.block_gradients(0);
+        let (gathered, head, others) = match self.run.wrap {
+            Wrap::Blocks => (outer.computed, ends.head_gradients, 0),
+            Wrap::TorchTitan => (embedding.computed, 0, self.gradient(&outer)),
+        };
+        let vocabulary = match self.run.wrap {
+            Wrap::Blocks => self.units.embedding,
+            Wrap::TorchTitan => embedding,
+        };
+        let (whole, beside, cut) = self.embedding;
+        let gradient = if whole > 0 {
+            whole
+        } else {
+            vocabulary.computed
+        };
+        worst.raise(
+            Moment::Embedding,
+            Standing {
+                gathered,
+                reducing: self.reduced(&self.unit(0)),
+                gradients: blocks + others,
+                whole: head + gradient,
+                temporaries: beside.max(cut),
+                ..Standing::default()
+            },
+        );
+        let all_of_it = match self.run.wrap {
+            Wrap::Blocks => outer,
+            Wrap::TorchTitan => embedding,
+        };
+        self.flat_gradient(&all_of_it, blocks + others, worst);
+        // Gradients are copied into the reduction's input, and go; then its output is allocated.
+        worst.raise(
+            Moment::Embedding,
+            Standing {
+                reducing: self.reduced(&all_of_it),
+                gradients: blocks + others,
+                whole: all_of_it.computed.max(self.gradient(&all_of_it)),
+                ..Standing::default()
+            },
+        );
+    }
+
+    /// Under FSDP1, the end of a unit's backward pass: its tensors' gradients beside the flat one they are joined to.
+    fn flat_gradient(&self, unit: &Unit, gradients: u128, worst: &mut Worst) {
+        if self.generation == Generation::One {
+            worst.raise(
+                Moment::Embedding,
+                Standing {
+                    gradients,
+                    whole: 2 * unit.computed,
+                    ..Standing::default()
+                },
+            );
+        }
+    }
+
+    /// The loss, and the head's backward pass.
+    fn head_moments(&self, activations: u128, of_last: u128, worst: &mut Worst) {
+        let ends = self.walk.ends;
+        let [_, outer] = self.outer_units();
+        let stay = self.stay_gathered(self.layers());
         // Its own gather's output stays until the next one's: in torchtitan's wrapping the head's.
-        let forward = match self.run.wrap {
-            Wrap::Blocks => of_last,
-            Wrap::TorchTitan => self.gathered(&outer),
+        let forward = match (self.generation, self.run.wrap) {
+            (Generation::One, _) => 0,
+            (Generation::Two, Wrap::Blocks) => of_last,
+            (Generation::Two, Wrap::TorchTitan) => self.gathered(&outer),
         };
         // The last block is gathered when the outer unit's backward pass begins: with the root before the loss's, in
         // torchtitan's wrapping after it, with the head's.
@@ -340,15 +476,28 @@ impl<'a> Sharded<'a> {
             _ if !self.loss_in_root && !at_head => 0,
             _ => of_last,
         };
-        raise(
-            outer.computed + stay + forward + ends.loss,
-            kept + ends.head_saved,
+        let with_head = Standing {
+            gathered: outer.computed + stay,
+            activations,
+            ..Standing::default()
+        };
+        worst.raise(
             Moment::Head,
+            Standing {
+                arriving: forward,
+                temporaries: ends.loss,
+                ..with_head
+            },
         );
-        raise(
-            outer.computed + stay + backward + ends.head_peak,
-            kept,
+        let left = ends.head_peak.min(ends.head_saved);
+        worst.raise(
             Moment::Head,
+            Standing {
+                arriving: backward,
+                activations: activations - ends.head_saved + left,
+                temporaries: ends.head_peak - left,
+                ..with_head
+            },
         );
         match (self.run.reshard, self.run.wrap) {
             (Reshard::All | Reshard::Over(_), Wrap::Blocks) => {
@@ -357,102 +506,120 @@ impl<'a> Sharded<'a> {
                     Reshard::Over(ranks) => outer.computed / u128::from(ranks.max(1)),
                     _ => 0,
                 };
-                raise(
-                    outer.computed + self.gathered(&outer) + stay + share,
-                    kept + ends.head_saved,
+                worst.raise(
                     Moment::Head,
+                    Standing {
+                        gathered: with_head.gathered + share,
+                        arriving: self.gathered(&outer),
+                        ..with_head
+                    },
                 );
             }
-            (_, Wrap::TorchTitan) => raise(
-                outer.computed + self.reduced(&outer) + of_last + ends.stream,
-                kept,
+            (_, Wrap::TorchTitan) => worst.raise(
                 Moment::Head,
+                Standing {
+                    gathered: 0,
+                    arriving: of_last,
+                    reducing: self.reduced(&outer),
+                    whole: outer.computed,
+                    activations: activations - ends.head_saved,
+                    temporaries: ends.stream,
+                    ..with_head
+                },
             ),
             _ => {}
         }
-        // Block 0's reduction is still held; the embedding's gradient is whole.
-        let blocks = self.block_gradients(0);
-        let vocabulary = match self.run.wrap {
-            Wrap::Blocks => self.units.embedding,
-            Wrap::TorchTitan => embedding,
-        };
-        let before_root = self.reduced(&self.unit(0));
-        let head = match self.run.wrap {
-            Wrap::Blocks => outer.computed + ends.head_gradients,
-            Wrap::TorchTitan => embedding.computed + self.gradient(&outer),
-        };
-        let (whole, beside, cut) = self.embedding;
-        let gradient = if whole > 0 {
-            whole
-        } else {
-            vocabulary.computed
-        };
-        raise(
-            blocks + head + before_root + gradient + beside.max(cut),
-            0,
-            Moment::Embedding,
-        );
-        let (all_of_it, others) = match self.run.wrap {
-            Wrap::Blocks => (outer, 0),
-            Wrap::TorchTitan => (embedding, self.gradient(&outer)),
-        };
-        // Gradients are copied into the reduction's input, and go; then its output is allocated.
-        let input = self.reduced(&all_of_it);
-        let output = self.gradient(&all_of_it);
-        raise(
-            blocks + others + input + all_of_it.computed.max(output),
-            0,
-            Moment::Embedding,
-        );
     }
 
     /// The two FP32 gradients at the start of the loss's backward pass, 8·V bytes a token.
     fn gradients_of_loss(&self) -> u128 {
-        let tokens = u128::from(self.step.micro_batch) * u128::from(self.step.sequence);
-        2 * rounded(4 * tokens * u128::from(self.step.architecture.vocabulary))
+        let step = self.walk.step;
+        let tokens = u128::from(step.micro_batch) * u128::from(step.sequence);
+        2 * rounded(4 * tokens * u128::from(step.architecture.vocabulary))
     }
 
-    /// Shares of the gradients of blocks from `layer` on.
-    fn block_gradients(&self, layer: u64) -> u128 {
+    /// Shares of the gradients of blocks from `position` on.
+    fn block_gradients(&self, position: u64) -> u128 {
         if self.run.accumulation > 1 {
             return 0;
         }
-        let below = self.sum_of_blocks(layer, &|layer| self.gradient(&self.unit(layer)));
-        let all = self.sum_of_blocks(self.layers(), &|layer| self.gradient(&self.unit(layer)));
-        all - below
+        self.walk.sum(position, self.layers(), &|position| {
+            self.gradient(&self.unit(position))
+        })
     }
 
     /// Each block's backward pass; of blocks alike the last, the one before it, and the first.
-    fn block_moments(&self, raise: &mut dyn FnMut(u128, u128, Moment)) {
-        let ends = self.ends;
+    fn block_moments(&self, worst: &mut Worst) {
+        let ends = self.walk.ends;
         let layers = self.layers();
         let [embedding, outer] = self.outer_units();
-        let candidates = |layer: u64| !self.uniform() || layer + 2 >= layers || layer <= 1;
-        for layer in (0..layers).rev().filter(|layer| candidates(*layer)) {
-            let block = self.block(layer);
-            let unit = self.unit(layer);
-            let below = self.sum_of_blocks(layer, &|layer| self.block(layer).saved);
-            let (root, first_reduction) = match self.run.wrap {
-                Wrap::Blocks => (outer.computed + ends.head_gradients, 0),
-                Wrap::TorchTitan => (self.gradient(&outer), self.reduced(&outer)),
+        for position in (0..layers).rev().filter(|one| self.walk.candidate(*one)) {
+            let block = self.walk.block(position);
+            let unit = self.unit(position);
+            let last = position + 1 == layers;
+            let (root, head, shards, first_reduction) = match self.run.wrap {
+                Wrap::Blocks => (outer.computed, ends.head_gradients, 0, 0),
+                Wrap::TorchTitan => (0, 0, self.gradient(&outer), self.reduced(&outer)),
             };
-            let next = match (self.run.reshard, layer.checked_sub(1), self.run.wrap) {
-                (Reshard::Never, _, _) => self.stay_gathered(layer),
-                (_, Some(next), _) => self.gathered(&self.unit(next)) + self.stay_gathered(layer),
+            let stay = self.stay_gathered(position);
+            let next = match (self.run.reshard, position.checked_sub(1), self.run.wrap) {
+                (Reshard::Never, _, _) => 0,
+                (_, Some(next), _) => self.gathered(&self.unit(next)),
                 (_, None, Wrap::TorchTitan) => self.gathered(&embedding),
                 (_, None, Wrap::Blocks) => 0,
             };
-            let reduction = if layer + 1 == layers {
-                first_reduction
+            let kept = block.saved.min(block.peak);
+            let own = block.gradients_at_peak.min(block.peak - kept);
+            // The next stage's gradient of the output.
+            let received = if last && !self.walk.has_head() {
+                ends.stream
             } else {
-                self.reduced(&self.unit(layer + 1))
+                0
             };
-            let around = root + unit.computed + next + reduction;
-            raise(
-                around + self.block_gradients(layer + 1) + block.peak - block.saved,
-                ends.before + below + block.saved,
-                Moment::Layers,
-            );
+            let below = ends.before + self.walk.saved_below(position);
+            let standing = Standing {
+                gathered: root + unit.computed + stay,
+                arriving: next,
+                reducing: if last {
+                    first_reduction
+                } else {
+                    self.reduced(&self.unit(position + 1))
+                },
+                gradients: shards + self.block_gradients(position + 1),
+                whole: head + own,
+                activations: below + kept,
+                temporaries: received + block.peak - kept - own,
+            };
+            worst.raise(Moment::Layers, standing);
+            if self.generation == Generation::One {
+                // All its gradients, and the flat one they are joined to; then that, and what it is reduced from.
+                let ended = Standing {
+                    activations: below,
+                    temporaries: received + ends.stream,
+                    ..standing
+                };
+                worst.raise(
+                    Moment::Layers,
+                    Standing {
+                        whole: head + block.gradients + unit.computed,
+                        ..ended
+                    },
+                );
+                worst.raise(
+                    Moment::Layers,
+                    Standing {
+                        gathered: root + stay,
+                        reducing: self.reduced(&unit),
+                        whole: head + unit.computed,
+                        ..ended
+                    },
+                );
+            }
         }
     }
+}
+
+/// A tensor's sides on a tensor-parallel rank.
+fn cut(plan: Option<TensorParallel>, tensor: &Tensor) -> Shape {
+    plan.map_or(tensor.shape, |plan| plan.cut(tensor))
 }

@@ -1,5 +1,6 @@
 //! Tensors of a rank, listed or only summed: one definition, whoever looks.
 
+use crate::memory::detailed;
 use crate::units::Bytes;
 
 /// What an element is stored as.
@@ -13,8 +14,12 @@ pub enum Dtype {
     Int32,
     /// 2 bytes.
     Bf16,
+    /// 8 bytes: two FP32.
+    Complex,
     /// 1 byte.
     Fp8,
+    /// 1 byte: a quantised value.
+    Byte,
     /// 1 byte.
     Bool,
 }
@@ -23,10 +28,10 @@ impl Dtype {
     /// Bytes of one element.
     pub const fn bytes(self) -> u128 {
         match self {
-            Self::Int64 => 8,
+            Self::Int64 | Self::Complex => 8,
             Self::Fp32 | Self::Int32 => 4,
             Self::Bf16 => 2,
-            Self::Fp8 | Self::Bool => 1,
+            Self::Fp8 | Self::Byte | Self::Bool => 1,
         }
     }
 
@@ -37,8 +42,24 @@ impl Dtype {
             Self::Fp32 => "float32",
             Self::Int32 => "int32",
             Self::Bf16 => "bfloat16",
+            Self::Complex => "complex64",
             Self::Fp8 => "float8",
+            Self::Byte => "uint8",
             Self::Bool => "bool",
+        }
+    }
+}
+
+impl From<detailed::Dtype> for Dtype {
+    fn from(dtype: detailed::Dtype) -> Self {
+        match dtype {
+            detailed::Dtype::Bool => Self::Bool,
+            detailed::Dtype::Byte => Self::Byte,
+            detailed::Dtype::Sixteen => Self::Bf16,
+            detailed::Dtype::Fp32 => Self::Fp32,
+            detailed::Dtype::Int32 => Self::Int32,
+            detailed::Dtype::Int64 => Self::Int64,
+            detailed::Dtype::Complex => Self::Complex,
         }
     }
 }
@@ -145,6 +166,12 @@ pub struct Level {
 }
 
 impl Top {
+    /// The level where one started to look.
+    pub const NONE: Self = Self {
+        above: 0,
+        released: 0,
+    };
+
     /// The higher of two.
     #[must_use]
     pub const fn or(self, other: Self) -> Self {

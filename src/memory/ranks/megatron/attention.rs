@@ -200,6 +200,8 @@ impl<'a> Attention<'a> {
             ));
         }
         sink.hold(self.heads_tensor("attention’s output", slice.heads));
+        let width = slice.heads * slice.model.attention.head_dim;
+        slice.hold_shared_input("output projection’s input", slice.tokens, width, sink);
         if self.exchanged() > 0 {
             sink.hold(self.heads_tensor("attention’s output before the exchange", slice.heads));
         }
@@ -285,6 +287,7 @@ impl<'a> Attention<'a> {
         let dim = slice.model.attention.head_dim;
         let [output, projection] = self.dummies();
         linear::row_backward(slice, slice.heads * dim, self.query, output, level);
+        level.release(slice.shared_input(slice.tokens, slice.heads * dim));
         if self.unfused() {
             // The output projection's input; a fused kernel's own output is its input too.
             level.release(self.query);

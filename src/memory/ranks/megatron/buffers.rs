@@ -3,10 +3,10 @@
 use super::head;
 use super::layer::{Layer, LayerKind};
 use super::linear::Dummy;
-use super::run::GROUPED_STREAMS;
+use super::run::{GROUPED_STREAMS, LinearFormat};
 use super::stage::Megatron;
 use crate::memory::ranks::pipeline::Work;
-use crate::memory::ranks::tensor::{Dtype, Sink, Sum, Tensor};
+use crate::memory::ranks::tensor::{Dtype, Sink, Sum, Tensor, Times};
 
 /// The most shapes that dummy gradients of one rank have.
 const DUMMIES: usize = 24;
@@ -27,6 +27,20 @@ impl Megatron<'_> {
         self.dummies(work, sink);
         self.workspaces(work, sink);
         self.held_gradient(work, sink);
+        self.casts(work, sink);
+    }
+
+    /// Quantised copies of all weights that linear layers multiply with, kept until the next step makes new ones
+    /// (transformer-engine, pytorch/module/base.py, `get_weight_workspace`).
+    fn casts<S: Sink>(&self, work: &Work, sink: &mut S) {
+        if self.slice.format() == LinearFormat::Bf16 {
+            return;
+        }
+        for chunk in work.chunks() {
+            for (kind, times) in self.kinds_of(chunk) {
+                Layer::new(self.slice, kind).casts(&mut Times { sink, times });
+            }
+        }
     }
 
     /// Megatron-core's global memory buffer, "mpu": the largest of what its users ask for, the gathered input of a

@@ -25,6 +25,16 @@ pub(super) struct Cost {
 }
 
 impl Cost {
+    /// Of no layer.
+    pub const NONE: Self = Self {
+        saved: 0,
+        backward: Top::NONE,
+        received: Top::NONE,
+        forward: 0,
+        dense: Parameters::NONE,
+        experts: Parameters::NONE,
+    };
+
     pub fn of(layer: &Layer) -> Self {
         let (mut dense, mut experts) = (Parameters::default(), Parameters::default());
         layer.parameters(Group::Dense, &mut dense);

@@ -123,21 +123,22 @@ impl<'a> MixtureOfExperts<'a> {
             Dtype::Int32,
         ));
         if let Some(shared) = self.shared() {
+            let name = "shared experts’ input";
+            self.slice.hold_shared_input(name, tokens, hidden, sink);
             shared.saved(sink);
         }
         let copies = |name, width, dtype| Tensor::new(name, [self.received, width, 1, 1], dtype);
         sink.hold(copies("probabilities of copies received", 1, Dtype::Fp32));
-        sink.hold(copies("experts’ input", hidden, Dtype::Bf16));
+        let received = self.received;
+        self.slice
+            .hold_input("experts’ input", received, hidden, sink);
         sink.hold(copies(
             "experts’ activation’s input",
             self.inner,
             Dtype::Bf16,
         ));
-        sink.hold(copies(
-            "experts’ down projections’ input",
-            self.columns,
-            Dtype::Bf16,
-        ));
+        let name = "experts’ down projections’ input";
+        self.slice.hold_input(name, received, self.columns, sink);
         if !self.slice.run.probabilities_in_experts {
             sink.hold(Tensor::new(
                 "experts’ output before it is weighted",
@@ -214,14 +215,20 @@ impl<'a> MixtureOfExperts<'a> {
             level.give(received);
         }
         // Down projections, activation, gate and up projections.
+        let quantised = slice.quantised(received);
+        level.take(quantised);
         level.take(columns);
+        level.give(quantised);
         level.give(received);
-        level.release(columns);
+        level.release(slice.input(self.received, self.columns));
         activation_backward(slice, columns, inner, level);
         level.release(inner + rounded(4 * u128::from(self.received)));
+        let quantised = slice.quantised(inner);
+        level.take(quantised);
         level.take(received);
+        level.give(quantised);
         level.give(inner);
-        level.release(received);
+        level.release(slice.input(self.received, hidden));
         if self.local > 1 {
             level.take(received);
             level.give(received);
@@ -229,7 +236,8 @@ impl<'a> MixtureOfExperts<'a> {
         if let Some(shared) = self.shared() {
             shared.backward(level);
             // The norm's output is read by others yet, and the branch has one mask: neither is released twice.
-            level.keep(slice.residual());
+            level.keep(slice.input(slice.sharded, hidden));
+            level.release(slice.shared_input(slice.sharded, hidden));
             if slice.run.hidden_dropout {
                 level.keep(slice.mask());
             }

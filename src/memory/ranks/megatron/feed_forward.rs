@@ -1,6 +1,7 @@
 //! A feed-forward network on one rank: the dense one, or the shared experts'.
 
 use super::linear::{self, Dummy};
+use super::run::LinearFormat;
 use super::slice::{Slice, halves};
 use crate::memory::ranks::tensor::{Dtype, Level, Sink, Tensor};
 
@@ -73,25 +74,29 @@ impl<'a> FeedForward<'a> {
             [tokens, self.inner, 1, 1],
             Dtype::Bf16,
         ));
-        sink.hold(Tensor::new(
-            "down projection’s input",
-            [tokens, self.columns, 1, 1],
-            Dtype::Bf16,
-        ));
+        let name = "down projection’s input";
+        self.slice.hold_input(name, tokens, self.columns, sink);
     }
 
     /// The forward pass up to the down projection's input.
     pub fn forward(&self, level: &mut Level) {
-        let columns = halves(self.slice.tokens, self.columns);
-        let inner = halves(self.slice.tokens, self.inner);
-        if self.slice.sequence_parallel && self.slice.transformer_engine() {
-            level.take(self.slice.gathered());
+        let slice = &self.slice;
+        let columns = halves(slice.tokens, self.columns);
+        let inner = halves(slice.tokens, self.inner);
+        if slice.sequence_parallel && slice.transformer_engine() {
+            let gathered = slice.gathered_for_product(slice.gathered());
+            level.take(gathered);
             level.take(inner);
-            level.give(self.slice.gathered());
+            level.give(gathered);
         } else {
             level.take(inner);
         }
-        activation_forward(&self.slice, columns, level);
+        activation_forward(slice, columns, level);
+        // Of the activation's output, the part that is quantised stays.
+        if slice.format() != LinearFormat::Bf16 {
+            level.take(slice.input(slice.tokens, self.columns));
+            level.give(columns);
+        }
     }
 
     /// The backward pass: from the gradient of the down projection's output, still divided, to that of the up
@@ -102,7 +107,7 @@ impl<'a> FeedForward<'a> {
         let columns = halves(slice.tokens, self.columns);
         let inner = halves(slice.tokens, self.inner);
         linear::row_backward(slice, self.columns, columns, down, level);
-        level.release(columns);
+        level.release(slice.input(slice.tokens, self.columns));
         activation_backward(slice, columns, inner, level);
         level.release(inner);
         linear::column_backward(slice, inner, up, level);

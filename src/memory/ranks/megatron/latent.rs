@@ -3,7 +3,7 @@
 //! sequence; those up are divided by heads.
 
 use super::linear::{self, Dummy};
-use super::run::{CoreAttention, Recompute};
+use super::run::{CoreAttention, LinearFormat, Recompute};
 use super::slice::{Slice, halves};
 use crate::memory::ranks::tensor::{Dtype, Level, Sink, Sum, Tensor, rounded};
 use crate::model::Latent;
@@ -132,7 +132,7 @@ impl<'a> LatentAttention<'a> {
         if let Some(rank) = latent.query_rank {
             sink.hold(compressed("compressed queries", sharded, rank));
             slice.hold_statistics(sharded, sink);
-            sink.hold(compressed("compressed queries, normalised", sharded, rank));
+            slice.hold_input("compressed queries, normalised", sharded, rank, sink);
         }
         // A contiguous copy: the projection's output holds the rotary key too, and goes.
         sink.hold(compressed(
@@ -141,11 +141,8 @@ impl<'a> LatentAttention<'a> {
             latent.kv_rank,
         ));
         slice.hold_statistics(sharded, sink);
-        sink.hold(compressed(
-            "compressed keys and values, normalised",
-            sharded,
-            latent.kv_rank,
-        ));
+        let normalised = "compressed keys and values, normalised";
+        slice.hold_input(normalised, sharded, latent.kv_rank, sink);
         let key_width = latent.nope_dim + latent.rope_dim;
         sink.hold(self.heads_tensor("queries", key_width));
         sink.hold(self.heads_tensor("keys", key_width));
@@ -174,6 +171,8 @@ impl<'a> LatentAttention<'a> {
             ));
         }
         sink.hold(self.heads_tensor("attention’s output", latent.value_dim));
+        let width = slice.heads * latent.value_dim;
+        slice.hold_shared_input("output projection’s input", slice.tokens, width, sink);
         if self.exchanged() > 0 {
             sink.hold(
                 self.heads_tensor("attention’s output before the exchange", latent.value_dim),
@@ -220,12 +219,13 @@ impl<'a> LatentAttention<'a> {
             dummy(output),
             level,
         );
+        level.release(slice.shared_input(slice.tokens, slice.heads * latent.value_dim));
         self.core_backward(level);
         // Keys and values: rotation joins their gradients into one of the projection up's output.
         level.take(self.up);
         level.give(self.query + self.value);
         let kv = halves(slice.sharded, latent.kv_rank);
-        self.up_backward(self.up, kv, level);
+        self.up_backward(self.up, latent.kv_rank, level);
         let joined = halves(slice.sharded, latent.kv_rank + latent.rope_dim);
         level.take(joined);
         level.give(kv);
@@ -235,34 +235,51 @@ impl<'a> LatentAttention<'a> {
         match latent.query_rank {
             Some(rank) => {
                 let compressed = halves(slice.sharded, rank);
-                self.up_backward(self.query, compressed, level);
+                self.up_backward(self.query, rank, level);
                 level.take(slice.residual());
                 level.give(compressed);
+                level.release(self.second_input());
             }
             None => {
                 linear::column_backward(slice, self.query, dummy(up), level);
-                // The projections share their input, released once below.
-                level.keep(slice.residual());
+                // The projections share their input, released once below, or have a copy each.
+                let input = slice.input(slice.sharded, slice.model.hidden);
+                level.keep(input - self.second_input());
             }
         }
         // The sum of the two, and the projections' input.
         level.take(slice.residual());
         level.give(2 * slice.residual());
-        level.release(slice.residual());
+        level.release(slice.input(slice.sharded, slice.model.hidden));
     }
 
-    /// A norm and a projection up: in, `output` bytes of gradient; out, `input`. Gives back what both keep.
-    fn up_backward(&self, output: u128, input: u128, level: &mut Level) {
+    /// What the queries' projection keeps of its input beside what that of keys and values keeps.
+    fn second_input(&self) -> u128 {
+        match self.slice.format() {
+            LinearFormat::Bf16 => 0,
+            _ => self
+                .slice
+                .input(self.slice.sharded, self.slice.model.hidden),
+        }
+    }
+
+    /// A norm and a projection up: in, `output` bytes of gradient; out, as many as their input of `rank` channels has.
+    /// Gives back what both keep.
+    fn up_backward(&self, output: u128, rank: u64, level: &mut Level) {
         let slice = &self.slice;
+        let input = halves(slice.sharded, rank);
+        let quantised = slice.quantised(output);
+        level.take(quantised);
         if slice.sequence_parallel {
             level.take(2 * input * u128::from(slice.tensor));
             level.give(2 * input * u128::from(slice.tensor));
         }
+        level.give(quantised);
         level.take(input);
         level.give(output);
         level.take(input);
         level.give(input);
-        level.release(2 * input + slice.statistics(slice.sharded));
+        level.release(input + slice.input(slice.sharded, rank) + slice.statistics(slice.sharded));
     }
 
     fn core_backward(&self, level: &mut Level) {

@@ -5,6 +5,8 @@ use super::experts::MixtureOfExperts;
 use super::feed_forward::FeedForward;
 use super::latent::LatentAttention;
 use super::linear::Dummy;
+use super::quantised::Casts;
+use super::run::LinearFormat;
 use super::slice::Slice;
 use crate::memory::ranks::tensor::{Level, Sink, Sum};
 
@@ -144,7 +146,10 @@ impl<'a> Layer<'a> {
     fn saved_inside<S: Sink>(&self, sink: &mut S) {
         let slice = &self.slice;
         slice.hold_statistics(slice.sharded, sink);
-        sink.hold(slice.stream("norm’s output, attention’s input"));
+        let (rows, hidden) = (slice.sharded, slice.model.hidden);
+        for name in self.attention_inputs() {
+            slice.hold_input(name, rows, hidden, sink);
+        }
         match &self.mixer {
             Mixer::Heads(heads) => heads.saved(sink),
             Mixer::Latent(latent) => latent.saved(sink),
@@ -152,12 +157,39 @@ impl<'a> Layer<'a> {
         slice.hold_mask("attention branch’s dropout mask", sink);
         sink.hold(slice.stream("residual after attention"));
         slice.hold_statistics(slice.sharded, sink);
-        sink.hold(slice.stream("norm’s output, feed-forward network’s input"));
+        let input = "norm’s output, feed-forward network’s input";
+        match self.network {
+            Network::Dense(_) => slice.hold_input(input, rows, hidden, sink),
+            // The router keeps it in 16 bits.
+            Network::Experts(_) => sink.hold(slice.stream(input)),
+        }
         match &self.network {
             Network::Dense(dense) => dense.saved(sink),
             Network::Experts(experts) => experts.saved(sink),
         }
         slice.hold_mask("feed-forward branch’s dropout mask", sink);
+    }
+
+    /// What the first projections keep of the norm's output: those of latent attention share it in 16 bits, and have a
+    /// quantised copy each.
+    fn attention_inputs(&self) -> &'static [&'static str] {
+        match self.mixer {
+            Mixer::Latent(_) if self.slice.format() != LinearFormat::Bf16 => &[
+                "input of queries’ projection",
+                "input of keys’ and values’ projection",
+            ],
+            _ => &["norm’s output, attention’s input"],
+        }
+    }
+
+    /// Quantised copies of its weights.
+    pub fn casts<S: Sink>(&self, sink: &mut S) {
+        let mut casts = Casts {
+            format: self.slice.format(),
+            sink,
+        };
+        self.parameters(Group::Dense, &mut casts);
+        self.parameters(Group::Experts, &mut casts);
     }
 
     /// Bytes that [`Layer::saved`] lists.
@@ -170,16 +202,21 @@ impl<'a> Layer<'a> {
     /// The forward pass, above a level with its input: ends with everything it keeps.
     pub fn forward(&self) -> Level {
         let slice = &self.slice;
-        let residual = slice.residual();
-        let normalised = residual + slice.statistics(slice.sharded);
+        let statistics = slice.statistics(slice.sharded);
+        let quantised = slice.input(slice.sharded, slice.model.hidden);
+        let copies = self.attention_inputs().len() as u128;
         let mut level = Level::default();
-        level.take(normalised);
+        level.take(copies * quantised + statistics);
         match &self.mixer {
             Mixer::Heads(heads) => heads.forward(&mut level),
             Mixer::Latent(latent) => latent.forward(&mut level),
         }
         self.sum_forward(&mut level);
-        level.take(normalised);
+        level.take(statistics);
+        level.take(match self.network {
+            Network::Dense(_) => quantised,
+            Network::Experts(_) => slice.residual(),
+        });
         match &self.network {
             Network::Dense(dense) => dense.forward(&mut level),
             Network::Experts(experts) => experts.forward(&mut level),

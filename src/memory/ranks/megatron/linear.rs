@@ -53,17 +53,22 @@ pub fn row_backward(
     } else {
         0
     };
+    // Quantised for both products, in place of the gathered gradient or beside the whole one.
+    let quantised = slice.quantised(slice.gathered());
+    let gathered = match (slice.sequence_parallel, quantised) {
+        (true, 0) => slice.gathered(),
+        (_, quantised) => quantised,
+    };
+    level.take(gathered);
     if slice.sequence_parallel {
-        level.take(slice.gathered());
         level.give(dropped);
     }
     level.take(input_gradient);
     level.take(dummy.transient(slice));
-    level.give(if slice.sequence_parallel {
-        slice.gathered()
-    } else {
-        dropped
-    });
+    level.give(gathered);
+    if !slice.sequence_parallel {
+        level.give(dropped);
+    }
     level.give(dummy.transient(slice));
 }
 
@@ -71,8 +76,10 @@ pub fn row_backward(
 /// gradient of the residual stream, scattered again. Gives back the saved input.
 pub fn column_backward(slice: &Slice, output_gradient: u128, dummy: Dummy, level: &mut Level) {
     let gathers = slice.sequence_parallel && slice.transformer_engine();
+    let quantised = slice.quantised(output_gradient);
+    level.take(quantised);
     if gathers {
-        level.take(slice.gathered());
+        level.take(slice.gathered_for_product(slice.gathered()));
     }
     level.take(slice.gathered());
     if slice.sequence_parallel {
@@ -83,9 +90,10 @@ pub fn column_backward(slice: &Slice, output_gradient: u128, dummy: Dummy, level
         level.give(slice.gathered());
     }
     if gathers {
-        level.give(slice.gathered());
+        level.give(slice.gathered_for_product(slice.gathered()));
     }
+    level.give(quantised);
     level.give(output_gradient);
-    level.release(slice.residual());
+    level.release(slice.input(slice.sharded, slice.model.hidden));
     level.give(dummy.transient(slice));
 }

@@ -32,8 +32,7 @@ impl Megatron<'_> {
                 self.kept_by(chunk, &mut kept);
             }
             lines.take(Part::Activations, KEPT, kept);
-            let gone = footprint.in_flight.0 - footprint.activations.0;
-            lines.less(Part::Activations, "given back by then", gone, SCHEDULE);
+            lines.settle(Part::Activations, footprint.activations.0, SCHEDULE);
         }
         lines.one(
             Part::Temporaries,
@@ -94,7 +93,7 @@ impl Megatron<'_> {
     }
 
     /// The kinds of a chunk's layers, and how many are of each.
-    fn kinds_of(&self, chunk: &Chunk) -> impl Iterator<Item = (LayerKind, u64)> {
+    pub(super) fn kinds_of(&self, chunk: &Chunk) -> impl Iterator<Item = (LayerKind, u64)> {
         let layers = chunk.start..chunk.start + chunk.layers;
         LayerKind::ALL.into_iter().filter_map(move |kind| {
             let same = |layer: &u64| LayerKind::of(&self.slice, *layer) == kind;

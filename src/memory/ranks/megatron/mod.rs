@@ -15,6 +15,7 @@ mod latent;
 mod layer;
 mod linear;
 mod list;
+mod quantised;
 mod run;
 mod shape;
 mod slice;

@@ -58,9 +58,11 @@ choice!(
     LinearFormat {
         /// 16 bits throughout.
         Bf16 "bf16" "BF16",
-        /// FP8 with one scale a tensor (delayed or current scaling): saved inputs and weight casts of a byte, each
-        /// with its transpose where the GPU cannot multiply without (Hopper).
+        /// FP8 with one scale a tensor from its history (delayed scaling, Megatron-LM's default), on Hopper: inputs kept
+        /// in a byte an element, weights copied into FP8 with their transpose.
         Fp8 "fp8" "FP8",
+        /// The same with the scale of the tensor itself (`tensorwise`): what others keep in 16 bits is not kept again.
+        Fp8Current "fp8-current" "FP8, current scaling",
         /// MXFP8 (Blackwell): blocks of 32 with a scale of a byte, quantised along rows and along columns.
         MxFp8 "mxfp8" "MXFP8",
     }

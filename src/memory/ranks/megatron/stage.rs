@@ -88,12 +88,12 @@ impl<'a> Megatron<'a> {
         )
     }
 
-    pub(super) fn cost(&self, layer: u64) -> Cost {
+    pub(super) fn cost(&self, layer: u64) -> &Cost {
+        let kind = LayerKind::of(&self.slice, layer);
         self.kinds
-            .get(LayerKind::of(&self.slice, layer).index())
-            .copied()
-            .flatten()
-            .unwrap_or_default()
+            .get(kind.index())
+            .and_then(Option::as_ref)
+            .unwrap_or(const { &Cost::NONE })
     }
 
     /// The footprint of one GPU of pipeline rank `rank`, counted from 0.
@@ -132,6 +132,9 @@ impl<'a> Megatron<'a> {
     /// Parameters of one group on a rank.
     fn parameters(&self, work: &Work, group: Group) -> Parameters {
         let mut sum = Parameters::default();
+        if group == Group::Experts && self.slice.model.experts.is_none() {
+            return sum;
+        }
         for chunk in work.chunks() {
             for layer in chunk.start..chunk.start + chunk.layers {
                 let cost = self.cost(layer);
@@ -167,6 +170,9 @@ impl<'a> Megatron<'a> {
         for group in [Group::Dense, Group::Experts] {
             let data = states::shards(group, self.layout);
             let parameters = self.parameters(work, group);
+            if parameters.tensors == 0 {
+                continue;
+            }
             let share = self.share(work, group, &parameters, data);
             let one = states::states(&parameters, &share, self.slice.run, data);
             sum.parameters.0 += one.parameters.0;
@@ -196,10 +202,10 @@ impl<'a> Megatron<'a> {
                 }
                 let cost = self.cost(layer);
                 let whole = match group {
-                    Group::Dense => cost.dense,
-                    Group::Experts => cost.experts,
+                    Group::Dense => &cost.dense,
+                    Group::Experts => &cost.experts,
                 };
-                if !share.over(&whole) {
+                if !share.over(whole) {
                     let kind = LayerKind::of(&self.slice, layer);
                     Reversed::walk(&mut share, |sink| {
                         Layer::new(self.slice, kind).parameters(group, sink);

@@ -12,7 +12,7 @@ use crate::units::Bytes;
 /// Elements to which the distributed optimizer aligns each parameter's start in the buffer.
 const ALIGNMENT: u128 = 64;
 /// Elements of which a buffer's size is a multiple, beside the data-parallel degree.
-const BUFFER_MULTIPLE: u128 = 128;
+const BUFFER_MULTIPLE: u64 = 128;
 
 /// Parameters of one group, counted as the buffer lays them out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,6 +45,16 @@ impl Sink for Parameters {
 }
 
 impl Parameters {
+    /// None.
+    pub const NONE: Self = Self {
+        elements: 0,
+        aligned: 0,
+        separate: 0,
+        singles: 0,
+        tensors: 0,
+        largest: 0,
+    };
+
     /// With others beside them.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
@@ -73,13 +83,22 @@ pub struct States {
 }
 
 /// Elements of a group's buffer: the least multiple of the data-parallel degree and of 128 that holds its parameters.
-fn buffer(parameters: &Parameters, data: u128) -> u128 {
+fn buffer(parameters: &Parameters, data: u64) -> u128 {
+    // In 64 bits, several times as fast: 1.8e19 elements suffice.
     let multiple = BUFFER_MULTIPLE / gcd(BUFFER_MULTIPLE, data) * data;
-    parameters.aligned.div_ceil(multiple) * multiple
+    let aligned = u64::try_from(parameters.aligned).unwrap_or(u64::MAX);
+    u128::from(aligned.div_ceil(multiple)) * u128::from(multiple)
 }
 
-fn gcd(a: u128, b: u128) -> u128 {
+fn gcd(a: u64, b: u64) -> u64 {
     if b == 0 { a } else { gcd(b, a % b) }
+}
+
+/// An even share of a buffer, which is a multiple of the ranks.
+fn even(elements: u128, data: u64) -> u128 {
+    u64::try_from(elements).map_or(elements / u128::from(data), |elements| {
+        (elements / data).into()
+    })
 }
 
 /// What the first rank's even share of a group's buffer covers: found by walking the tensors, last registered first.
@@ -95,7 +114,7 @@ impl Share {
     /// The share of one of `data` ranks.
     pub fn new(parameters: &Parameters, run: &Run, data: u64) -> Self {
         let left = if run.distributed_optimizer {
-            buffer(parameters, u128::from(data)) / u128::from(data)
+            even(buffer(parameters, data), data)
         } else {
             parameters.aligned
         };
@@ -108,11 +127,13 @@ impl Share {
     }
 
     /// Whether it covers no further tensor.
+    #[inline]
     pub const fn full(&self) -> bool {
         self.left == 0
     }
 
     /// Walks over whole layers at once, as long as all their tensors are covered.
+    #[inline]
     pub fn over(&mut self, layer: &Parameters) -> bool {
         let whole = layer.aligned <= self.left;
         if whole {
@@ -175,7 +196,7 @@ impl Reversed {
 /// Bytes of the states of a group whose parameters are `parameters`, of which this rank's optimizer has `share`.
 pub fn states(parameters: &Parameters, share: &Share, run: &Run, data: u64) -> States {
     let (weights, elements) = if run.distributed_optimizer {
-        let elements = buffer(parameters, u128::from(data));
+        let elements = buffer(parameters, data);
         (rounded(2 * elements), elements)
     } else {
         (parameters.separate, parameters.elements)

@@ -1,5 +1,11 @@
 //! How a training run is laid out over GPUs. Degrees are named as in the papers; 1 is none.
 
+mod check;
+mod degree;
+
+pub use check::{Batch, Divided, Misfit, Product};
+pub use degree::{Degree, Launcher};
+
 use crate::field::choice;
 
 choice!(
@@ -36,6 +42,10 @@ choice!(
         ZeroBubble2p "zb2p" "ZB-2p",
         /// Zero-bubble in a V: two chunks a rank, 1F1B's memory (Qi et al. 2024, arXiv:2405.15362).
         ZeroBubbleV "zbv" "ZB-V",
+        /// The same with half its memory and some bubble (the same).
+        VHalf "vhalf" "V-Half",
+        /// The same with a third of its memory and more bubble (the same).
+        VMin "vmin" "V-Min",
         /// DualPipe (DeepSeek-AI 2024, arXiv:2412.19437, §3.2.1): two directions, twice the parameters.
         DualPipe "dualpipe" "DualPipe",
         /// DualPipe's V form: half the ranks, the same.
@@ -89,5 +99,36 @@ impl Layout {
     /// GPUs it takes.
     pub const fn gpus(&self) -> u64 {
         self.data * self.tensor * self.pipeline * self.context
+    }
+
+    /// Chunks of layers that each pipeline rank holds, as its schedule has them; 1 without a pipeline.
+    pub const fn chunks_per_rank(&self) -> u64 {
+        if self.pipeline <= 1 {
+            return 1;
+        }
+        match self.schedule {
+            Schedule::OneForwardOneBackward => {
+                if self.chunks > 1 {
+                    self.chunks
+                } else {
+                    1
+                }
+            }
+            Schedule::ZeroBubbleV
+            | Schedule::VHalf
+            | Schedule::VMin
+            | Schedule::DualPipe
+            | Schedule::DualPipeV => 2,
+            Schedule::GPipe | Schedule::ZeroBubble1p | Schedule::ZeroBubble2p => 1,
+        }
+    }
+
+    /// Stages that a micro-batch passes: chunks over all ranks. Under DualPipe each is on two ranks.
+    pub const fn virtual_stages(&self) -> u64 {
+        let stages = if self.pipeline > 1 { self.pipeline } else { 1 };
+        match self.schedule {
+            Schedule::DualPipe => stages,
+            _ => stages * self.chunks_per_rank(),
+        }
     }
 }
