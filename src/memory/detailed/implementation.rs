@@ -76,6 +76,8 @@ pub struct Implementation {
     pub always_masked: bool,
     /// Keys and values reach a masked kernel without being repeated for grouped heads.
     pub kv_unrepeated: bool,
+    /// Grouped keys and values are repeated for every kernel, mask or not.
+    pub kv_repeated: bool,
     /// Keys and values are gathered out of the fused projection by an index.
     pub kv_indexed: bool,
     /// Keys and values are repeated for grouped heads before the rotation.
@@ -152,6 +154,7 @@ const LLAMA: Implementation = Implementation {
     logits_capped: false,
     always_masked: false,
     kv_unrepeated: false,
+    kv_repeated: false,
     kv_indexed: false,
     kv_expanded: false,
     casts_uncached: false,

@@ -21,6 +21,7 @@ mod optimizer;
 mod overheads;
 mod run;
 mod saved;
+mod stack;
 mod states;
 mod step;
 mod suggestions;
@@ -34,6 +35,7 @@ pub use conventions::{Convention, conventions};
 pub use implementation::{Buffers, Implementation, Join, PositionIds, Rotary, Scores};
 pub use moments::Moment;
 pub use overheads::{OnDevice, Overheads};
+pub use stack::model_of;
 pub use step::Step;
 pub use suggestions::{
     Change, Suggestion, largest_micro_batch, longest_sequence, suggestions, until_it_fits,

@@ -2,12 +2,13 @@
 
 use super::blocks::{BlockCost, Ends};
 use super::run::{Block, Kind, Run};
+use super::stack::LEAVING;
 use super::states::States;
 use super::step::Step;
 use super::tally::Tally;
 use super::tensor::{Name, Place, Segment};
 use crate::field::choice;
-use crate::training::{Precision, Recomputation};
+use crate::training::Precision;
 
 choice!(
     /// A moment of a step at which memory has a local maximum, in order of time.
@@ -40,6 +41,8 @@ struct Summary {
     count: u64,
     /// Kept from the forward pass to its backward pass.
     saved: Tally,
+    /// Kept while it is on its way to the host.
+    leaving: Tally,
     /// Weight casts beyond these that stand until the loss is computed.
     cached: Tally,
     /// The highest point of its forward pass, what it keeps till then included.
@@ -55,6 +58,7 @@ impl Summary {
         let block = Block { run, kind };
         let mut tape = block.keep();
         let mut kept = Tally::of_tape(&tape);
+        let largest = tape.largest();
         let forward = block.forward(&tape);
         let recomputation = block.recomputation(&tape);
         let cached = block.cached(&tape);
@@ -63,10 +67,17 @@ impl Summary {
         if kind.recomputed {
             // Only the block's input was there before.
             kept.only(Segment::Activations);
+            block.add_selected(&mut kept);
+        }
+        let mut leaving = Tally::new(run.listing);
+        if run.step.offload {
+            block.add_leaving(&mut leaving, largest);
+            kept = Tally::new(run.listing);
         }
         Self {
             count,
             saved: kept,
+            leaving,
             cached,
             forward,
             peak: match recomputation {
@@ -108,7 +119,7 @@ impl<'a> Outline<'a> {
         if step.accumulation > 1 && step.precision != Precision::MainGradients {
             lasting.plus(&states.gradients, 1);
         }
-        let recomputed = step.recomputation == Recomputation::Full;
+        let recomputed = run.recomputes_blocks();
         let all = run.before(recomputed, true);
         let one = if run.two_windows() {
             run.before(recomputed, false)
@@ -193,7 +204,7 @@ impl<'a> Outline<'a> {
                 continue;
             }
             let mut here = self.around(self.layers());
-            if self.run.step.recomputation != Recomputation::Full {
+            if !self.run.recomputes_blocks() {
                 self.run.add_masks(&mut here, true);
             }
             for (kind, below) in self.kinds.iter().zip(self.counts_below(layer)) {
@@ -203,6 +214,7 @@ impl<'a> Outline<'a> {
                 }
             }
             if let Some(kind) = &self.kinds[code] {
+                here.plus(&kind.leaving, LEAVING);
                 here.plus(&kind.forward, 1);
             }
             if here.total() > largest.total() {
@@ -220,6 +232,10 @@ impl<'a> Outline<'a> {
         let mut tally = self.around(self.layers());
         for kind in self.kinds.iter().flatten() {
             tally.plus(&kind.saved, kind.count);
+        }
+        if let Some(kind) = (self.layers().checked_sub(1)).and_then(|last| self.kind_of(last)) {
+            // The others of the last five are the final norm's.
+            tally.plus(&kind.leaving, 1);
         }
         tally
     }
@@ -247,7 +263,7 @@ impl<'a> Outline<'a> {
     }
 
     fn keep_logits(&self, tally: &mut Tally) {
-        if self.run.step.keep_outputs {
+        if self.run.keeps_logits() {
             tally.plus(&self.run.kept_logits(), 1);
         }
     }
