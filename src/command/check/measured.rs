@@ -5,11 +5,12 @@
 //! rows, no constant for any. Left out are rows that the table itself calls unusable, encoders, and values that this
 //! reader does not know.
 
+mod layers;
 mod ranks;
 
 use super::{Comparison, Outcome, Table};
 use petaday::memory::detailed::{
-    AdapterDtype, Adapters, Base, Overheads, Step, Targets, footprint, model_of,
+    AdapterDtype, Adapters, Base, OnDevice, Overheads, Step, Targets, footprint, model_of,
 };
 use petaday::model::Architecture;
 use petaday::model::huggingface::import_class;
@@ -53,15 +54,23 @@ pub fn predicted(row: &Value) -> Result<Bytes, &'static str> {
     if row["usable"] != true {
         return Err("the table calls it unusable");
     }
-    if row["scope"] != "full_training" {
-        return Err("a single layer, outside a model");
+    match text(row, "scope") {
+        "full_training" => {}
+        "layer" => {
+            let device = overheads(row).on(layers::peak(row)?);
+            return in_metric(row, &device);
+        }
+        _ => return Err("neither a step nor a layer"),
     }
     let model = architecture(row)?;
     let step = step(row, &model)?;
     if count(&row["world"], "gpus") > 1 {
         return ranks::predicted(row, &step);
     }
-    let device = overheads(row).on(footprint(&step).peak().total());
+    in_metric(row, &overheads(row).on(footprint(&step).peak().total()))
+}
+
+fn in_metric(row: &Value, device: &OnDevice) -> Result<Bytes, &'static str> {
     Ok(match text(&row["measured"], "metric") {
         "allocated_peak" => device.allocated,
         "reserved_peak" => device.reserved,
@@ -73,7 +82,10 @@ pub fn predicted(row: &Value) -> Result<Bytes, &'static str> {
 /// Overheads of the row's GPU: cuBLAS takes larger workspaces from Hopper on.
 fn overheads(row: &Value) -> Overheads {
     let gpu = text(row, "gpu");
-    if ["H100", "H200", "Blackwell", "B200"].iter().any(|name| gpu.contains(name)) {
+    if ["H100", "H200", "Blackwell", "B200"]
+        .iter()
+        .any(|name| gpu.contains(name))
+    {
         Overheads::HOPPER
     } else {
         Overheads::DEFAULT
@@ -197,7 +209,9 @@ fn adapters(row: &Value, stack: Stack) -> Result<Option<Adapters>, &'static str>
     if lora.is_null() {
         return Ok(None);
     }
-    let names = lora["targets"].as_array().ok_or("unknown modules to adapt")?;
+    let names = lora["targets"]
+        .as_array()
+        .ok_or("unknown modules to adapt")?;
     let targets = names
         .iter()
         .map(|name| match name.as_str().unwrap_or_default() {

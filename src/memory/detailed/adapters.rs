@@ -133,10 +133,9 @@ const fn part_of(linear: Linear) -> Targets {
         Linear::Gate | Linear::SharedGate => Targets::GATE,
         Linear::Up | Linear::SharedUp => Targets::UP,
         Linear::Down | Linear::SharedDown => Targets::DOWN,
-        Linear::SharedScale
-        | Linear::Router
-        | Linear::ExpertsGateUp
-        | Linear::ExpertsDown => Targets::NONE,
+        Linear::SharedScale | Linear::Router | Linear::ExpertsGateUp | Linear::ExpertsDown => {
+            Targets::NONE
+        }
         Linear::Head => Targets::HEAD,
     }
 }

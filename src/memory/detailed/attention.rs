@@ -324,8 +324,8 @@ impl Block<'_> {
     /// for keys under autocast, whose cast makes them a tensor.
     pub fn repeats(&self, x: &Heads) -> (bool, bool) {
         let run = self.run;
-        let repeats = x.grouped()
-            && (self.kind.masked && !run.how.kv_unrepeated || run.how.kv_repeated);
+        let repeats =
+            x.grouped() && (self.kind.masked && !run.how.kv_unrepeated || run.how.kv_repeated);
         (
             repeats && (x.keys > 1 || run.autocast),
             repeats && x.keys > 1,

@@ -5,9 +5,9 @@ use super::backward::{Backward, BackwardPass};
 use super::implementation::{Buffers, PositionIds, Rotary};
 use super::norm::Rows;
 use super::run::{Block, Kind, Run};
+use super::saved::{Kept, Linear, Site, Tape};
 use super::stack::Slices;
 use super::step::Step;
-use super::saved::{Kept, Linear, Site, Tape};
 use super::tally::{Live, Tally};
 use super::tensor::{Dtype, Name, Place, Segment};
 use crate::model::RouterBias;
@@ -429,7 +429,10 @@ impl<'a> Run<'a> {
         let rest = self.tokens.saturating_sub(tokens);
         pass.heap.free(gradient);
         let gradient = pass.temporary(name("gradient"), [1, rest, vocabulary], self.matmul);
-        let sum = Name(Linear::Head.label(), "gradient of the weight, of slices before");
+        let sum = Name(
+            Linear::Head.label(),
+            "gradient of the weight, of slices before",
+        );
         let sum = pass.temporary(sum, weight, self.parameter);
         let of_slice = Name(Linear::Head.label(), "gradient of the weight, of a slice");
         pass.scratch(of_slice, weight, self.parameter);

@@ -226,7 +226,9 @@ impl Backward<'_> {
     /// A four-bit weight, unpacked for a product.
     fn unpacked(&mut self, linear: Linear) -> Option<Live> {
         let run = self.block.run;
-        let base = run.adapters().map_or(Base::AsTrained, |adapters| adapters.base);
+        let base = run
+            .adapters()
+            .map_or(Base::AsTrained, |adapters| adapters.base);
         let quantised = base != Base::AsTrained && run.quantises(linear);
         if !quantised || self.block.trained() {
             return None;

@@ -284,8 +284,7 @@ impl<'a> Block<'a> {
     /// Which tensor a product with a frozen four-bit weight keeps of its input beside what an adapter keeps.
     pub fn kept_by_base(&self, linear: Linear, input: Kept) -> Option<Saved> {
         let run = self.run;
-        let quantised =
-            run.four_bit_keeps_inputs() && run.quantises(linear) && !self.trained();
+        let quantised = run.four_bit_keeps_inputs() && run.quantises(linear) && !self.trained();
         let idle = self.kind.first_trained && linear.reads_block_input();
         (quantised && !idle).then(|| input.into())
     }

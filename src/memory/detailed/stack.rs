@@ -24,10 +24,7 @@ pub fn model_of(stack: Stack, architecture: &Architecture) -> Architecture {
     if !has_own_model(stack) {
         return model;
     }
-    if matches!(
-        model.norms.kind,
-        NormKind::RmsInFp32 | NormKind::RmsPlusOne
-    ) {
+    if matches!(model.norms.kind, NormKind::RmsInFp32 | NormKind::RmsPlusOne) {
         model.norms.kind = NormKind::Rms;
     }
     if stack == Stack::LitGpt {
@@ -47,10 +44,7 @@ pub fn model_of(stack: Stack, architecture: &Architecture) -> Architecture {
 }
 
 const fn has_own_model(stack: Stack) -> bool {
-    matches!(
-        stack,
-        Stack::LitGpt | Stack::TorchTune | Stack::TorchTitan
-    )
+    matches!(stack, Stack::LitGpt | Stack::TorchTune | Stack::TorchTitan)
 }
 
 /// What the code that runs does: the family's, or the stack's own.
@@ -110,8 +104,7 @@ impl Run<'_> {
     /// Whether blocks are recomputed but for what selective checkpointing by operation keeps: torchtitan's list saves
     /// attention's outputs and those of every second matrix product.
     pub fn selects_operations(&self) -> bool {
-        self.step.recomputation == Recomputation::Selective
-            && self.step.stack == Stack::TorchTitan
+        self.step.recomputation == Recomputation::Selective && self.step.stack == Stack::TorchTitan
     }
 
     /// Copies of a four-bit weight that stand at once while a product needs it in the model's dtype: bitsandbytes
@@ -180,7 +173,14 @@ impl Block<'_> {
             return;
         }
         let mut add = |name, shape: Shape, dtype, count| {
-            tally.add(Segment::Activations, self.place(), name, shape, dtype, count);
+            tally.add(
+                Segment::Activations,
+                self.place(),
+                name,
+                shape,
+                dtype,
+                count,
+            );
         };
         for linear in self.linears().step_by(2) {
             let sides = [run.tokens, self.matrix(linear).outputs];
@@ -188,7 +188,10 @@ impl Block<'_> {
         }
         let x = self.heads();
         let named = |kept: Kept| Name("", kept.label());
-        if matches!(self.kernel(), AttentionKernel::Eager | AttentionKernel::Math) {
+        if matches!(
+            self.kernel(),
+            AttentionKernel::Eager | AttentionKernel::Math
+        ) {
             // Products of scores are batched, and none of those that are kept.
             return;
         }

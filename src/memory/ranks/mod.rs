@@ -3,9 +3,11 @@
 pub mod ddp;
 pub mod dtensor;
 pub mod footprint;
+pub mod frozen;
 pub mod fsdp;
 pub mod megatron;
 pub mod pipeline;
+pub mod reserved;
 pub mod shards;
 pub mod tensor;
 

@@ -2,7 +2,10 @@
 
 use super::{count, overheads, text};
 use petaday::memory::detailed::Step;
+use petaday::memory::ranks::frozen::adapters_shared;
 use petaday::memory::ranks::fsdp::{Fsdp, Policy, Sharded, Wrap};
+use petaday::memory::ranks::reserved::pools;
+use petaday::training::Stack;
 use petaday::units::Bytes;
 use serde_json::Value;
 
@@ -12,8 +15,16 @@ use serde_json::Value;
 /// The rule by which the row is left out.
 pub fn predicted(row: &Value, step: &Step) -> Result<Bytes, &'static str> {
     let world = &row["world"];
+    let sharding = text(world, "sharding");
     let only_data = ["tp", "pp", "ep"].iter().all(|key| count(world, key) == 1);
-    if !only_data || text(world, "sharding") != "fsdp2" {
+    if !only_data {
+        return Err("a layout that is not read yet");
+    }
+    if step.stack == Stack::LitGpt && sharding == "fsdp1" && step.adapters.is_some() {
+        let peak = adapters_shared(step, count(world, "shard_group"));
+        return super::in_metric(row, &overheads(row).on(peak));
+    }
+    if sharding != "fsdp2" {
         return Err("a layout that is not read yet");
     }
     let context = count(world, "cp");
@@ -31,11 +42,9 @@ pub fn predicted(row: &Value, step: &Step) -> Result<Bytes, &'static str> {
         ..Fsdp::over(1)
     };
     let rank = Sharded::new(&step, run).footprint();
-    eprintln!("{rank:#?}");
-    let device = overheads(row).on(rank.peak);
     Ok(match text(&row["measured"], "metric") {
-        "allocated_peak" => device.allocated,
-        "reserved_peak" => device.reserved,
+        "allocated_peak" => overheads(row).on(rank.peak).allocated,
+        "reserved_peak" => overheads(row).on(pools(&step, run, &rank).total()).reserved,
         _ => return Err("unknown metric"),
     })
 }

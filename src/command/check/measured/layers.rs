@@ -1,0 +1,43 @@
+//! Rows of a single layer: Liger-Kernel's benchmarks.
+
+use super::{count, text};
+use petaday::memory::detailed::{Dtype, Layer, LayerRun, layer_tensors};
+use petaday::units::Bytes;
+use serde_json::Value;
+
+/// Bytes of the tensors at the layer's highest point.
+///
+/// # Errors
+/// The rule by which the row is left out.
+pub fn peak(row: &Value) -> Result<Bytes, &'static str> {
+    if text(row, "stack") != "liger_bench" {
+        return Err("a layer that is not read");
+    }
+    let model = &row["model"];
+    let size = |key: &str| model[key].as_u64().ok_or("a size is missing");
+    let layer = match text(model, "layer") {
+        "lm_head_ce" => Layer::HeadAndLoss {
+            hidden: size("hidden_size")?,
+            vocabulary: size("vocab_size")?,
+        },
+        "ce" => Layer::CrossEntropy {
+            vocabulary: size("vocab_size")?,
+        },
+        "swiglu_mlp" => Layer::FeedForward {
+            hidden: size("hidden_size")?,
+            size: size("intermediate_size")?,
+        },
+        _ => return Err("a layer that is not read"),
+    };
+    let run = LayerRun {
+        layer,
+        tokens: count(row, "seq") * count(row, "micro_batch"),
+        dtype: match text(row, "precision") {
+            "fp32" => Dtype::Fp32,
+            "bf16" | "fp16" => Dtype::Sixteen,
+            _ => return Err("unknown precision"),
+        },
+        liger: matches!(text(row, "loss"), "fused_linear" | "liger_ce" | "liger"),
+    };
+    Ok(layer_tensors(&run).iter().map(|entry| entry.bytes).sum())
+}

@@ -1,0 +1,57 @@
+//! Adapters on a frozen 16-bit model that PyTorch's FullyShardedDataParallel (FSDP1) shares, block by block, as LitGPT
+//! runs it (litgpt 0.4.2, `finetune/lora.py`: `FSDPStrategy` of blocks, `no_backward_sync` while it accumulates).
+//!
+//! A block's weights are one flat tensor, frozen and trained ones together, and so is their gradient: whole, zeros where
+//! weights are frozen. Under `no_sync` these gradients are summed unshared (torch 2.1, distributed/fsdp/_runtime_utils.py,
+//! `_post_backward_hook` returns before the reduction). The root holds embedding, final norm and head, whole from its
+//! forward pass to the end of the backward one, and nothing of it is trained.
+
+use super::shards::{Sharing, Units};
+use crate::memory::detailed::{Blocks, Step, footprint};
+use crate::model::parameters::Tensor;
+use crate::units::Bytes;
+
+/// Bytes of a computed and stored element: 16-bit throughout.
+const ELEMENT: u128 = 2;
+
+/// The most that a rank of `ranks` allocates in a step with adapters. With accumulation, gradients of the micro-batches
+/// before stand throughout.
+pub fn adapters_shared(step: &Step, ranks: u64) -> Bytes {
+    let sharing = Sharing {
+        ranks,
+        stored: ELEMENT,
+        computed: ELEMENT,
+    };
+    let units = Units::new(step, sharing, &|tensor: &Tensor| tensor.shape);
+    let architecture = step.architecture;
+    let blocks = Blocks::of(step);
+    let ends = blocks.ends;
+    let one = footprint(step);
+    let layers = architecture.layers;
+    let Some(last) = layers.checked_sub(1) else {
+        return Bytes(0);
+    };
+    // Adapters, spread over the blocks.
+    let base = units.all(architecture).computed;
+    let adapters = one.weights.0.saturating_sub(base) / u128::from(layers);
+    let flat = |layer: u64| units.block(architecture.block_kind(layer)).computed + adapters;
+    let all: u128 = (0..layers).map(flat).sum();
+    let root = units.outside();
+    let shared = (all + root.computed + one.optimizer.0).div_ceil(u128::from(ranks.max(1)));
+    let summed = if step.accumulation > 1 { all } else { 0 };
+    let held = shared + ends.inputs + summed + root.computed;
+    let kept: u128 = (0..layers).map(|layer| blocks.block(layer).saved).sum();
+    let mut most = held + flat(last) + ends.before + kept + ends.head_peak + blocks.kept_logits();
+    let mut below = kept;
+    for layer in (0..layers).rev() {
+        let block = blocks.block(layer);
+        below -= block.saved;
+        // This block's and the next one's weights, and the gradient on its way to the sum.
+        let next = layer.checked_sub(1).map_or(0, flat);
+        let around = flat(layer) + next + flat(layer);
+        let trained = block.gradients_at_peak;
+        most = most
+            .max(held + around + ends.before + below + block.peak - trained + blocks.kept_logits());
+    }
+    Bytes(most)
+}
