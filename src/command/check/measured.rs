@@ -6,6 +6,7 @@
 //! reader does not know.
 
 mod layers;
+mod megatron;
 mod ranks;
 
 use super::{Comparison, Outcome, Table};
@@ -57,10 +58,16 @@ pub fn predicted(row: &Value) -> Result<Bytes, &'static str> {
     match text(row, "scope") {
         "full_training" => {}
         "layer" => {
-            let device = overheads(row).on(layers::peak(row)?);
-            return in_metric(row, &device);
+            let overheads = Overheads {
+                handles: layers::handles(row),
+                ..overheads(row)
+            };
+            return in_metric(row, &overheads.on(layers::peak(row)?));
         }
         _ => return Err("neither a step nor a layer"),
+    }
+    if text(row, "stack") == "megatron" {
+        return megatron::predicted(row);
     }
     let model = architecture(row)?;
     let step = step(row, &model)?;
@@ -120,6 +127,7 @@ pub fn step<'a>(row: &Value, model: &'a Architecture) -> Result<Step<'a>, &'stat
             "fp32" => Precision::Fp32,
             "amp_bf16" | "amp_fp16" => Precision::Mixed,
             "bf16" | "fp16" | "nf4" | "nf4_double_quant" => Precision::SixteenBit,
+            "bf16_master_fp32" | "fp16_master_fp32" => Precision::Master,
             // Of ranks: what is computed with.
             other if other.ends_with("fsdp_mixed") => Precision::SixteenBit,
             _ => return Err("unknown precision"),
@@ -192,7 +200,7 @@ fn loss(row: &Value, stack: Stack) -> Result<(Loss, u64), &'static str> {
     }
     match loss {
         "fused_linear" => Ok((Loss::Fused, 1)),
-        full if full.starts_with("full") => Ok((Loss::Full, 1)),
+        full if full.starts_with("full") || full == "vocab_parallel" => Ok((Loss::Full, 1)),
         _ => Err("unknown loss"),
     }
 }

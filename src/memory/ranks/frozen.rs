@@ -14,8 +14,8 @@ use crate::units::Bytes;
 /// Bytes of a computed and stored element: 16-bit throughout.
 const ELEMENT: u128 = 2;
 
-/// The most that a rank of `ranks` allocates in a step with adapters. With accumulation, gradients of the micro-batches
-/// before stand throughout.
+/// The most that a rank of `ranks` allocates in a step with adapters. Gradients of the blocks grow while the backward
+/// pass runs; with accumulation those of the micro-batches before stand throughout.
 pub fn adapters_shared(step: &Step, ranks: u64) -> Bytes {
     let sharing = Sharing {
         ranks,
@@ -38,20 +38,25 @@ pub fn adapters_shared(step: &Step, ranks: u64) -> Bytes {
     let all: u128 = (0..layers).map(flat).sum();
     let root = units.outside();
     let shared = (all + root.computed + one.optimizer.0).div_ceil(u128::from(ranks.max(1)));
-    let summed = if step.accumulation > 1 { all } else { 0 };
-    let held = shared + ends.inputs + summed + root.computed;
+    let accumulates = step.accumulation > 1;
+    let held = shared + ends.inputs + root.computed;
+    let mut gradients = if accumulates { all } else { 0 };
     let kept: u128 = (0..layers).map(|layer| blocks.block(layer).saved).sum();
-    let mut most = held + flat(last) + ends.before + kept + ends.head_peak + blocks.kept_logits();
+    let mut most =
+        held + gradients + flat(last) + ends.before + kept + ends.head_peak + blocks.kept_logits();
     let mut below = kept;
     for layer in (0..layers).rev() {
         let block = blocks.block(layer);
         below -= block.saved;
-        // This block's and the next one's weights, and the gradient on its way to the sum.
+        // This block's and the next one's weights, and its gradient.
         let next = layer.checked_sub(1).map_or(0, flat);
-        let around = flat(layer) + next + flat(layer);
+        let around = flat(layer) + next + flat(layer) + gradients;
         let trained = block.gradients_at_peak;
         most = most
             .max(held + around + ends.before + below + block.peak - trained + blocks.kept_logits());
+        if !accumulates {
+            gradients += flat(layer);
+        }
     }
     Bytes(most)
 }

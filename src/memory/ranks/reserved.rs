@@ -6,6 +6,7 @@
 //! outputs, which are the shards of gradients. Each keeps its own largest moment. Held against `stream_peaks` and
 //! `reserved_at_least` of recorded ranks (tests/measured.rs).
 
+use super::dtensor::TensorParallel;
 use super::footprint::{Moment, StageFootprint};
 use super::fsdp::{Fsdp, Wrap};
 use super::shards::{Sharing, Unit, Units};
@@ -35,13 +36,17 @@ impl Pools {
 
 /// The pools of a rank with this footprint. Where its largest moment lies within the blocks, the shares of gradients
 /// that exist by then are taken to be those of the blocks whose activations are gone.
-pub fn pools(step: &Step, run: Fsdp, rank: &StageFootprint) -> Pools {
+///
+/// `plan` is how tensors are divided before they are shared, if they are.
+pub fn pools(step: &Step, run: Fsdp, plan: Option<TensorParallel>, rank: &StageFootprint) -> Pools {
     let sharing = Sharing {
         ranks: run.ranks,
         stored: run.policy.stored.bytes(),
         computed: run.policy.computed.bytes(),
     };
-    let units = Units::new(step, sharing, &|tensor: &Tensor| tensor.shape);
+    let units = Units::new(step, sharing, &|tensor: &Tensor| {
+        plan.map_or(tensor.shape, |plan| plan.cut(tensor))
+    });
     let gathers = gathers(step, run, &units);
     // A share of gradients is as large as the same share of weights.
     let gradients = rank.parameters.0;
@@ -65,7 +70,7 @@ pub fn pools(step: &Step, run: Fsdp, rank: &StageFootprint) -> Pools {
     };
     let compute = rank.peak.0.saturating_sub(reduced + arriving);
     Pools {
-        compute: Bytes(compute + unused_logits(step, rank.moment)),
+        compute: Bytes(compute + unused_logits(step, plan, rank.moment)),
         gradients: Bytes(gradients),
         gathers: Bytes(gathers),
     }
@@ -110,11 +115,15 @@ fn gathers(step: &Step, run: Fsdp, units: &Units) -> u128 {
 
 /// At the loss: the 16-bit logits are gone, and in their place no FP32 tensor of the same elements fits, so that the
 /// second of the loss's two FP32 gradients takes new memory.
-fn unused_logits(step: &Step, moment: Moment) -> u128 {
+fn unused_logits(step: &Step, plan: Option<TensorParallel>, moment: Moment) -> u128 {
     let eager = step.loss == Loss::Full && !step.loss_compiled && !step.keep_outputs;
     if moment != Moment::Head || !eager {
         return 0;
     }
     let tokens = u128::from(step.micro_batch) * u128::from(step.sequence);
-    rounded(2 * tokens * u128::from(step.architecture.vocabulary))
+    let ranks = match plan {
+        Some(plan) if plan.loss_parallel => plan.ranks.max(1),
+        _ => 1,
+    };
+    rounded(2 * tokens * u128::from(step.architecture.vocabulary.div_ceil(ranks)))
 }

@@ -5,6 +5,14 @@ use petaday::memory::detailed::{Dtype, Layer, LayerRun, layer_tensors};
 use petaday::units::Bytes;
 use serde_json::Value;
 
+/// Threads that multiply matrices: none where there is no product.
+pub fn handles(row: &Value) -> u64 {
+    match text(&row["model"], "layer") {
+        "ce" => 0,
+        _ => 2,
+    }
+}
+
 /// Bytes of the tensors at the layer's highest point.
 ///
 /// # Errors

@@ -2,10 +2,11 @@
 
 use super::{count, overheads, text};
 use petaday::memory::detailed::Step;
+use petaday::memory::ranks::dtensor::TensorParallel;
 use petaday::memory::ranks::frozen::adapters_shared;
 use petaday::memory::ranks::fsdp::{Fsdp, Policy, Sharded, Wrap};
 use petaday::memory::ranks::reserved::pools;
-use petaday::training::Stack;
+use petaday::training::{Recomputation, Stack};
 use petaday::units::Bytes;
 use serde_json::Value;
 
@@ -16,12 +17,24 @@ use serde_json::Value;
 pub fn predicted(row: &Value, step: &Step) -> Result<Bytes, &'static str> {
     let world = &row["world"];
     let sharding = text(world, "sharding");
-    let only_data = ["tp", "pp", "ep"].iter().all(|key| count(world, key) == 1);
+    let only_data = ["pp", "ep"].iter().all(|key| count(world, key) == 1);
     if !only_data {
         return Err("a layout that is not read yet");
     }
     if step.stack == Stack::LitGpt && sharding == "fsdp1" && step.adapters.is_some() {
-        let peak = adapters_shared(step, count(world, "shard_group"));
+        // The first micro-batch alone is made of the longest sample (`get_batch(…, longest_seq_ix)` in finetune/lora.py):
+        // the others, which run beside summed gradients, are shorter by no known length, and count as one token.
+        let first = Step {
+            accumulation: 1,
+            ..*step
+        };
+        let others = Step {
+            micro_batch: 1,
+            sequence: 1,
+            ..*step
+        };
+        let ranks = count(world, "shard_group");
+        let peak = adapters_shared(&first, ranks).max(adapters_shared(&others, ranks));
         return super::in_metric(row, &overheads(row).on(peak));
     }
     if sharding != "fsdp2" {
@@ -41,10 +54,26 @@ pub fn predicted(row: &Value, step: &Step) -> Result<Bytes, &'static str> {
         wrap: Wrap::TorchTitan,
         ..Fsdp::over(1)
     };
-    let rank = Sharded::new(&step, run).footprint();
+    let tensor = count(world, "tp");
+    let plan = (tensor > 1).then(|| TensorParallel {
+        ranks: tensor,
+        loss_parallel: text(row, "loss") == "vocab_parallel",
+    });
+    let rank = match plan {
+        None => Sharded::new(&step, run),
+        Some(_) if step.recomputation == Recomputation::Selective => {
+            return Err("selective recomputation under tensor parallelism is not read yet");
+        }
+        Some(plan) => Sharded::divided(&step, run, plan),
+    }
+    .footprint();
     Ok(match text(&row["measured"], "metric") {
         "allocated_peak" => overheads(row).on(rank.peak).allocated,
-        "reserved_peak" => overheads(row).on(pools(&step, run, &rank).total()).reserved,
+        "reserved_peak" => {
+            overheads(row)
+                .on(pools(&step, run, plan, &rank).total())
+                .reserved
+        }
         _ => return Err("unknown metric"),
     })
 }

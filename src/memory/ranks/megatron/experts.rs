@@ -133,11 +133,13 @@ impl<'a> MixtureOfExperts<'a> {
             self.inner,
             Dtype::Bf16,
         ));
-        sink.hold(copies(
-            "experts’ down projections’ input",
-            self.columns,
-            Dtype::Bf16,
-        ));
+        if !self.slice.run.recompute_expert_activation {
+            sink.hold(copies(
+                "experts’ down projections’ input",
+                self.columns,
+                Dtype::Bf16,
+            ));
+        }
         if !self.slice.run.probabilities_in_experts {
             sink.hold(Tensor::new(
                 "experts’ output before it is weighted",
@@ -214,9 +216,17 @@ impl<'a> MixtureOfExperts<'a> {
             level.give(received);
         }
         // Down projections, activation, gate and up projections.
+        let again = self.slice.run.recompute_expert_activation;
+        if again {
+            level.take(columns);
+        }
         level.take(columns);
         level.give(received);
-        level.release(columns);
+        if again {
+            level.give(columns);
+        } else {
+            level.release(columns);
+        }
         activation_backward(slice, columns, inner, level);
         level.release(inner + rounded(4 * u128::from(self.received)));
         level.take(received);
