@@ -366,18 +366,23 @@ impl<'a> Run<'a> {
             return self.head_linear(pass, logits);
         }
         let sides = self.logit_sides();
-        if self.step.loss_compiled {
+        let mut logits = if self.step.loss_compiled {
             // One kernel from the logits and the rows' sums to the gradient.
-            let logits = pass.temporary(name("gradient"), sides, self.matmul);
-            pass.release_all([Kept::LogitSlices, Kept::Labels, Kept::Loss]);
-            return self.head_linear(pass, logits);
-        }
-        let nll = pass.temporary(name("gradient of the log-likelihood"), sides, Dtype::Fp32);
-        let mut logits = pass.temporary(name("gradient, FP32"), sides, Dtype::Fp32);
-        pass.heap.free(nll);
-        pass.release_all([Kept::LogSoftmax, Kept::Labels, Kept::Loss]);
-        if self.matmul == Dtype::Sixteen {
-            logits = pass.recast(logits, Dtype::Sixteen);
+            pass.temporary(name("gradient"), sides, self.matmul)
+        } else {
+            let nll = pass.temporary(name("gradient of the log-likelihood"), sides, Dtype::Fp32);
+            let logits = pass.temporary(name("gradient, FP32"), sides, Dtype::Fp32);
+            pass.heap.free(nll);
+            logits
+        };
+        pass.release_all([
+            Kept::LogSoftmax,
+            Kept::LogitSlices,
+            Kept::Labels,
+            Kept::Loss,
+        ]);
+        if self.matmul != logits.dtype {
+            logits = pass.recast(logits, self.matmul);
         }
         if self.how.logits_capped {
             logits = pass.again(logits);

@@ -139,7 +139,7 @@ pub enum Buffers {
 }
 
 /// Llama's code, which most others differ from in a few lines.
-const LLAMA: Implementation = Implementation {
+pub(super) const LLAMA: Implementation = Implementation {
     recorded: true,
     rotary: Rotary::Whole,
     rotary_tables_in_fp32: false,

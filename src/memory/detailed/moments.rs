@@ -233,8 +233,9 @@ impl<'a> Outline<'a> {
         for kind in self.kinds.iter().flatten() {
             tally.plus(&kind.saved, kind.count);
         }
-        if let Some(kind) = (self.layers().checked_sub(1)).and_then(|last| self.kind_of(last)) {
-            // The others of the last five are the final norm's.
+        // The others of the last five are the final norm's.
+        let kinds = self.kinds.iter().flatten();
+        if let Some(kind) = kinds.max_by_key(|kind| kind.leaving.total()) {
             tally.plus(&kind.leaving, 1);
         }
         tally

@@ -7,7 +7,7 @@
 //! (`dtypes/nf4tensor.py`).
 
 use super::adapters::{Adapters, Base};
-use super::implementation::{Buffers, Implementation, Rotary};
+use super::implementation::{Buffers, Implementation, LLAMA, Rotary};
 use super::run::{Block, Run};
 use super::saved::{Kept, Linear};
 use super::tally::Tally;
@@ -47,27 +47,32 @@ const fn has_own_model(stack: Stack) -> bool {
     matches!(stack, Stack::LitGpt | Stack::TorchTune | Stack::TorchTitan)
 }
 
-/// What the code that runs does: the family's, or the stack's own.
+/// What the code that runs does: the family's, or the stack's own, which is Llama's for every family but for a cap on the
+/// logits and for experts.
 pub(super) const fn implementation(stack: Stack, architecture: &Architecture) -> Implementation {
     let family = Implementation::of(architecture);
+    let own = Implementation {
+        recorded: false,
+        logits_capped: family.logits_capped,
+        expert_weights_in_fp32: family.expert_weights_in_fp32,
+        router_in_fp32: family.router_in_fp32,
+        shared_first: family.shared_first,
+        buffers: Buffers::None,
+        ..LLAMA
+    };
     match stack {
         // Turned halves are concatenated, grouped keys and values repeated before that.
         Stack::LitGpt => Implementation {
-            recorded: false,
             rotary: Rotary::Concatenated,
             kv_expanded: true,
-            softmax_in_fp32: true,
-            buffers: Buffers::None,
-            ..family
+            qk_norm_after_transpose: true,
+            ..own
         },
         // Turned in FP32; grouped keys and values repeated after that.
         Stack::TorchTune | Stack::TorchTitan => Implementation {
-            recorded: false,
-            rotary: Rotary::Whole,
             rotated_in_fp32: true,
             kv_repeated: true,
-            buffers: Buffers::None,
-            ..family
+            ..own
         },
         Stack::HuggingFace | Stack::Liger | Stack::Megatron => family,
     }
