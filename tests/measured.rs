@@ -7,14 +7,19 @@ mod check;
 
 use check::Outcome;
 use petaday::memory::detailed::{
-    AdapterDtype, Adapters, Base, Overheads, Step, Targets, footprint, model_of,
+    AdapterDtype, Adapters, Base, Dtype, Layer, LayerRun, Overheads, Step, Targets, footprint,
+    layer_tensors, model_of,
 };
+use petaday::memory::ranks::reserved::pools;
 use petaday::model::Architecture;
 use petaday::model::huggingface::import_class;
 use petaday::training::{Loss, Optimizer, OptimizerStep, Recomputation, Stack};
 use serde_json::{Value, json};
 
 const MEASURED: &str = include_str!("reference/measured.jsonl");
+
+const RANKS: &str = include_str!("reference/ranks/ranks_fsdp.jsonl");
+const STREAMS: &str = include_str!("reference/ranks/streams.jsonl");
 
 /// Usable rows of one GPU or of several, encoders aside: each one's id and error.
 fn errors(several: bool) -> Vec<(String, f64)> {
@@ -181,4 +186,83 @@ fn torchtune_rows_that_are_not_in_the_table() {
     ] {
         within(step, gib * f64::from(1 << 30), 0.025);
     }
+}
+
+/// Liger-Kernel at ead96b6, benchmark/data/all_benchmark_data.csv, metric "memory", mode "full", A100: MiB.
+#[test]
+fn liger_benchmarks() {
+    let head = Layer::HeadAndLoss {
+        hidden: 4096,
+        vocabulary: 128_256,
+    };
+    let network = Layer::FeedForward {
+        hidden: 4096,
+        size: 11_008,
+    };
+    let loss = |vocabulary| Layer::CrossEntropy { vocabulary };
+    let (sixteen, single) = (Dtype::Sixteen, Dtype::Fp32);
+    for (layer, dtype, liger, tokens, mib, handles) in [
+        (head, sixteen, true, 4096, 4245.5478515625, 2),
+        (head, sixteen, true, 8192, 4466.9697265625, 2),
+        (head, sixteen, false, 4096, 6092.2822265625, 2),
+        (head, sixteen, false, 32_768, 27582.5, 2),
+        // SwiGLU; GeGLU of as many tokens has the same.
+        (network, sixteen, true, 4096, 1100.25, 2),
+        (network, sixteen, true, 8192, 1582.25, 2),
+        (network, sixteen, true, 16_384, 2546.25, 2),
+        (network, sixteen, true, 32_768, 4474.25, 2),
+        (network, sixteen, true, 65_536, 8330.25, 2),
+        (network, sixteen, false, 16_384, 3452.25, 2),
+        (network, sixteen, false, 32_768, 6372.25, 2),
+        (network, sixteen, false, 65_536, 12212.25, 2),
+        (loss(4096), single, true, 16_384, 256.32861328125, 0),
+        (loss(65_536), single, true, 16_384, 4096.32861328125, 0),
+        (loss(4096), single, false, 16_384, 1280.1259765625, 0),
+        (loss(65_536), single, false, 16_384, 20480.125, 0),
+    ] {
+        let run = LayerRun {
+            layer,
+            tokens,
+            dtype,
+            liger,
+        };
+        let tensors = layer_tensors(&run).iter().map(|entry| entry.bytes).sum();
+        let overheads = Overheads {
+            handles,
+            ..Overheads::DEFAULT
+        };
+        let error = overheads.on(tensors).allocated.0 as f64 / (mib * 1_048_576.0) - 1.0;
+        assert!(error.abs() <= 0.001, "{run:?}: {error}");
+    }
+}
+
+/// Recorded ranks of FSDP2 say what each stream's pool of memory holds at most: `stream_peaks`.
+#[test]
+fn pools_of_streams() {
+    let mut errors = Vec::new();
+    let rows = check::rows(RANKS).unwrap();
+    for streams in check::rows(STREAMS).unwrap() {
+        let row = rows.iter().find(|row| row["id"] == streams["id"]).unwrap();
+        let inputs = &row["inputs"];
+        if inputs["strategy"] != "fsdp2" || inputs["accum"].as_u64().unwrap_or(1) > 1 {
+            continue;
+        }
+        let model = check::groundtruth::architecture(inputs).unwrap();
+        let run = check::ranks::fsdp(inputs).unwrap();
+        let step = Step {
+            precision: run.precision(),
+            accumulation: 1,
+            ..check::groundtruth::step(inputs, &model).unwrap()
+        };
+        let rank = check::ranks::footprint(row).unwrap();
+        let ours = pools(&step, run, None, &rank);
+        let theirs = streams["reserved_at_least"].as_f64().unwrap();
+        let pools = ours.compute.0 + ours.gradients.0 + ours.gathers.0;
+        errors.push((row["id"].to_string(), pools as f64 / theirs - 1.0));
+    }
+    // Where optimizer or blocks hold most, the pool of the stream that computes may hold more at another moment.
+    assert_eq!(errors.len(), 57);
+    hold(&errors, 0.5, 0.003);
+    hold(&errors, 0.9, 0.1);
+    hold(&errors, 1.0, 0.13);
 }

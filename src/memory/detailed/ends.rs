@@ -314,7 +314,7 @@ impl<'a> Run<'a> {
     }
 
     /// Sides of the logits that stand at once: all, or a slice's. Liger's fused loss takes so many tokens at a time that
-    /// their logits are about as large as the head's input (`fused_linear_cross_entropy.py`).
+    /// their logits are about as large as the head's input (Liger-Kernel 0.8.5, `fused_linear_cross_entropy.py`).
     fn logit_sides(&self) -> [u64; 3] {
         let vocabulary = self.architecture.vocabulary;
         match self.step.loss {

@@ -19,7 +19,7 @@ pub enum Layer {
         /// Logits of a token, V.
         vocabulary: u64,
     },
-    /// A feed-forward network with a SiLU gate, its graph kept after the backward pass.
+    /// A feed-forward network with a gate, its graph kept after the backward pass.
     FeedForward {
         /// Width of its input, h.
         hidden: u64,
@@ -183,5 +183,10 @@ fn feed_forward(run: &LayerRun, hidden: u64, size: u64) -> Vec<Tally> {
         )
         .with("gradient of up’s weight", weight, dtype, 1)
         .with("gradient of the input", outer, dtype, 1);
-    vec![down.0, product.0, up.0]
+    // Last, the gradients of the input that come through gate and up are added into a third tensor.
+    let sum = start()
+        .with("gradient of the gate", inner, dtype, gradients / 2)
+        .with("gradient of the gate’s weight", weight, dtype, 1)
+        .with("gradients of the input, and their sum", outer, dtype, 3);
+    vec![down.0, product.0, up.0, sum.0]
 }

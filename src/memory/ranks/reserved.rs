@@ -25,12 +25,14 @@ pub struct Pools {
     pub gradients: Bytes,
     /// Outputs of all-gathers, and what goes into them.
     pub gathers: Bytes,
+    /// What the stream that computes has reserved and cannot use at its largest moment.
+    pub unused: Bytes,
 }
 
 impl Pools {
     /// All of them: what is reserved at least.
     pub fn total(&self) -> Bytes {
-        Bytes(self.compute.0 + self.gradients.0 + self.gathers.0)
+        Bytes(self.compute.0 + self.gradients.0 + self.gathers.0 + self.unused.0)
     }
 }
 
@@ -70,9 +72,10 @@ pub fn pools(step: &Step, run: Fsdp, plan: Option<TensorParallel>, rank: &StageF
     };
     let compute = rank.peak.0.saturating_sub(reduced + arriving);
     Pools {
-        compute: Bytes(compute + unused_logits(step, plan, rank.moment)),
+        compute: Bytes(compute),
         gradients: Bytes(gradients),
         gathers: Bytes(gathers),
+        unused: Bytes(unused_logits(step, plan, rank.moment)),
     }
 }
 

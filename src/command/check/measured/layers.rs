@@ -5,6 +5,13 @@ use petaday::memory::detailed::{Dtype, Layer, LayerRun, layer_tensors};
 use petaday::units::Bytes;
 use serde_json::Value;
 
+/// Whether Liger's kernels ran: the loss, or the layer's name, says so.
+fn liger(row: &Value) -> bool {
+    let of_loss = matches!(text(row, "loss"), "fused_linear" | "liger_ce");
+    let name = text(&row["model"], "name").to_lowercase();
+    of_loss || name.contains("liger")
+}
+
 /// Threads that multiply matrices: none where there is no product.
 pub fn handles(row: &Value) -> u64 {
     match text(&row["model"], "layer") {
@@ -31,7 +38,7 @@ pub fn peak(row: &Value) -> Result<Bytes, &'static str> {
         "ce" => Layer::CrossEntropy {
             vocabulary: size("vocab_size")?,
         },
-        "swiglu_mlp" => Layer::FeedForward {
+        "swiglu_mlp" | "geglu_mlp" => Layer::FeedForward {
             hidden: size("hidden_size")?,
             size: size("intermediate_size")?,
         },
@@ -45,7 +52,7 @@ pub fn peak(row: &Value) -> Result<Bytes, &'static str> {
             "bf16" | "fp16" => Dtype::Sixteen,
             _ => return Err("unknown precision"),
         },
-        liger: matches!(text(row, "loss"), "fused_linear" | "liger_ce" | "liger"),
+        liger: liger(row),
     };
     Ok(layer_tensors(&run).iter().map(|entry| entry.bytes).sum())
 }
