@@ -1,10 +1,11 @@
-//! Adapters on a frozen 16-bit model that PyTorch's FullyShardedDataParallel (FSDP1) shares, block by block, as LitGPT
-//! runs it (litgpt 0.4.2, `finetune/lora.py`: `FSDPStrategy` of blocks, `no_backward_sync` while it accumulates).
+//! Adapters on a frozen 16-bit model whose blocks ranks share.
 //!
-//! A block's weights are one flat tensor, frozen and trained ones together, and so is their gradient: whole, zeros where
-//! weights are frozen. Under `no_sync` these gradients are summed unshared (torch 2.1, distributed/fsdp/_runtime_utils.py,
-//! `_post_backward_hook` returns before the reduction). The root holds embedding, final norm and head, whole from its
-//! forward pass to the end of the backward one, and nothing of it is trained.
+//! By PyTorch's FullyShardedDataParallel (FSDP1), as LitGPT runs it (litgpt 0.4.2, `finetune/lora.py`: `FSDPStrategy` of
+//! blocks, `no_backward_sync` while it accumulates), a block's weights are one flat tensor, frozen and trained ones
+//! together, and so is their gradient: whole, zeros where weights are frozen. Under `no_sync` these gradients are summed
+//! unshared (torch 2.1, distributed/fsdp/_runtime_utils.py, `_post_backward_hook` returns before the reduction). The root
+//! holds embedding, final norm and head, whole from its forward pass to the end of the backward one, and nothing of it is
+//! trained.
 
 use super::shards::{Sharing, Units};
 use crate::memory::detailed::{Blocks, Step, footprint};
@@ -17,6 +18,16 @@ const ELEMENT: u128 = 2;
 /// The most that a rank of `ranks` allocates in a step with adapters. Gradients of the blocks grow while the backward
 /// pass runs; with accumulation those of the micro-batches before stand throughout.
 pub fn adapters_shared(step: &Step, ranks: u64) -> Bytes {
+    most(step, ranks, true)
+}
+
+/// The same by `fully_shard` (FSDP2), as torchtune runs it (torchtune 0.4.0, `recipes/lora_finetune_distributed.py`):
+/// every weight is shared on its own, and a frozen one has no gradient.
+pub fn adapters_fully_sharded(step: &Step, ranks: u64) -> Bytes {
+    most(step, ranks, false)
+}
+
+fn most(step: &Step, ranks: u64, flat_gradients: bool) -> Bytes {
     let sharing = Sharing {
         ranks,
         stored: ELEMENT,
@@ -40,7 +51,12 @@ pub fn adapters_shared(step: &Step, ranks: u64) -> Bytes {
     let shared = (all + root.computed + one.optimizer.0).div_ceil(u128::from(ranks.max(1)));
     let accumulates = step.accumulation > 1;
     let held = shared + ends.inputs + root.computed;
-    let mut gradients = if accumulates { all } else { 0 };
+    let gradient = |layer: u64| if flat_gradients { flat(layer) } else { 0 };
+    let mut gradients: u128 = if accumulates {
+        (0..layers).map(gradient).sum()
+    } else {
+        0
+    };
     let kept: u128 = (0..layers).map(|layer| blocks.block(layer).saved).sum();
     let mut most =
         held + gradients + flat(last) + ends.before + kept + ends.head_peak + blocks.kept_logits();
@@ -50,12 +66,16 @@ pub fn adapters_shared(step: &Step, ranks: u64) -> Bytes {
         below -= block.saved;
         // This block's and the next one's weights, and its gradient.
         let next = layer.checked_sub(1).map_or(0, flat);
-        let around = flat(layer) + next + flat(layer) + gradients;
-        let trained = block.gradients_at_peak;
+        let around = flat(layer) + next + gradient(layer) + gradients;
+        let trained = if flat_gradients {
+            block.gradients_at_peak
+        } else {
+            0
+        };
         most = most
             .max(held + around + ends.before + below + block.peak - trained + blocks.kept_logits());
         if !accumulates {
-            gradients += flat(layer);
+            gradients += gradient(layer);
         }
     }
     Bytes(most)

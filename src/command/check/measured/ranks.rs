@@ -3,7 +3,7 @@
 use super::{count, overheads, text};
 use petaday::memory::detailed::Step;
 use petaday::memory::ranks::dtensor::TensorParallel;
-use petaday::memory::ranks::frozen::adapters_shared;
+use petaday::memory::ranks::frozen::{adapters_fully_sharded, adapters_shared};
 use petaday::memory::ranks::fsdp::{Fsdp, Policy, Sharded, Wrap};
 use petaday::memory::ranks::reserved::pools;
 use petaday::training::{Recomputation, Stack};
@@ -37,7 +37,11 @@ pub fn predicted(row: &Value, step: &Step) -> Result<Bytes, &'static str> {
         let peak = adapters_shared(&first, ranks).max(adapters_shared(&others, ranks));
         return super::in_metric(row, &overheads(row).on(peak));
     }
-    if sharding != "fsdp2" {
+    if step.adapters.is_some() && sharding == "fsdp2" && count(world, "tp") == 1 {
+        let peak = adapters_fully_sharded(step, count(world, "shard_group"));
+        return super::in_metric(row, &overheads(row).on(peak));
+    }
+    if sharding != "fsdp2" || step.adapters.is_some() {
         return Err("a layout that is not read yet");
     }
     let context = count(world, "cp");
