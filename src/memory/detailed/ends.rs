@@ -244,9 +244,9 @@ impl<'a> Run<'a> {
             self.parameter,
             &[Linear::Head],
         );
-        if self.how.logits_capped {
+        if self.caps_logits() {
             let capped = match self.slices() {
-                Some(Slices::SixteenBit | Slices::Fp32) => self.all_logits(),
+                Some(Slices::SixteenBit) => self.all_logits(),
                 _ => logits,
             };
             tape.keep(Kept::CappedLogits, capped, self.matmul);
@@ -296,6 +296,12 @@ impl<'a> Run<'a> {
         let name = Name("", "logits");
         tally.add(Segment::Head, Place::Head, name, sides, dtype, 1);
         tally
+    }
+
+    /// Whether the logits pass through a soft cap. LitGPT's do not where the head runs in slices (`lora.py`, until
+    /// 17a58dfa of 2024-12-31).
+    fn caps_logits(&self) -> bool {
+        self.how.logits_capped && self.slices() != Some(Slices::Fp32)
     }
 
     /// Whether the logits outlive the loss.
@@ -384,7 +390,7 @@ impl<'a> Run<'a> {
         if self.matmul != logits.dtype {
             logits = pass.recast(logits, self.matmul);
         }
-        if self.how.logits_capped {
+        if self.caps_logits() {
             logits = pass.again(logits);
             logits = pass.again(logits);
             pass.heap.release(Kept::CappedLogits.into());
@@ -416,10 +422,6 @@ impl<'a> Run<'a> {
             pass.heap.free(logits);
             pass.heap.free(narrow);
             let gradient = pass.temporary(name("gradient"), self.all_logits(), self.matmul);
-            if self.how.logits_capped {
-                pass.scratch(name("gradient of a slice"), slice, self.matmul);
-                pass.heap.release(Kept::CappedLogits.into());
-            }
             return gradient;
         }
         pass.heap.release(Kept::CappedLogits.into());

@@ -4,7 +4,7 @@ use super::{count, overheads, text};
 use petaday::memory::detailed::Step;
 use petaday::memory::ranks::dtensor::TensorParallel;
 use petaday::memory::ranks::frozen::{adapters_fully_sharded, adapters_shared};
-use petaday::memory::ranks::fsdp::{Fsdp, Policy, Sharded, Wrap};
+use petaday::memory::ranks::fsdp::{Element, Fsdp, Policy, Sharded, Wrap};
 use petaday::memory::ranks::reserved::pools;
 use petaday::training::{Recomputation, Stack};
 use petaday::units::Bytes;
@@ -54,8 +54,12 @@ pub fn predicted(row: &Value, step: &Step) -> Result<Bytes, &'static str> {
     };
     let run = Fsdp {
         ranks: count(world, "shard_group"),
-        policy: Policy::MIXED,
-        wrap: Wrap::TorchTitan,
+        policy: policy(text(row, "precision")).ok_or("unknown precision")?,
+        wrap: if step.stack == Stack::TorchTitan {
+            Wrap::TorchTitan
+        } else {
+            Wrap::Blocks
+        },
         ..Fsdp::over(1)
     };
     let tensor = count(world, "tp");
@@ -79,5 +83,20 @@ pub fn predicted(row: &Value, step: &Step) -> Result<Bytes, &'static str> {
                 .reserved
         }
         _ => return Err("unknown metric"),
+    })
+}
+
+/// Dtypes of what is shared: one for all, or torchtitan's mixture.
+fn policy(precision: &str) -> Option<Policy> {
+    let all = |element| Policy {
+        stored: element,
+        computed: element,
+        reduced: element,
+    };
+    Some(match precision {
+        mixed if mixed.ends_with("fsdp_mixed") => Policy::MIXED,
+        "bf16" | "fp16" => all(Element::Sixteen),
+        "fp32" => all(Element::Fp32),
+        _ => return None,
     })
 }
