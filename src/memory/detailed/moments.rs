@@ -1,12 +1,13 @@
 //! The moments of a step, of which the peak is the largest. In TENSORS.md, 6.
 
 use super::blocks::{BlockCost, Ends};
+use super::optimizer::Rule;
 use super::run::{Block, Kind, Run};
 use super::stack::LEAVING;
-use super::states::States;
+use super::states::{States, Trained};
 use super::step::Step;
 use super::tally::Tally;
-use super::tensor::{Name, Place, Segment};
+use super::tensor::{Dtype, Name, Place, Segment};
 use crate::field::choice;
 use crate::training::Precision;
 
@@ -365,6 +366,35 @@ impl<'a> Outline<'a> {
         sum.add(segment, place, name, sides, run.parameter, 1);
         let summed = architecture.tied_embeddings && sum.total() > stream.total();
         tally.plus(if summed { &sum } else { &stream }, 1);
+        Some(match self.step_of_embedding(sides) {
+            Some(step) => tally.larger(step),
+            None => tally,
+        })
+    }
+
+    /// The embedding's own step where parameters are stepped in the backward pass: its gradient, and what the optimizer
+    /// needs for it.
+    fn step_of_embedding(&self, sides: [u64; 2]) -> Option<Tally> {
+        let run = &self.run;
+        if !run.step.optimizer_in_backward {
+            return None;
+        }
+        let mut tally = self.lasting.clone();
+        self.keep_logits(&mut tally);
+        let (segment, place) = (Segment::Temporaries, Place::Embedding);
+        let name = Name("embedding", "gradient");
+        tally.add(segment, place, name, sides, run.parameter, 1);
+        let embedding = Trained {
+            name: Name("embedding", "weight"),
+            place,
+            shape: sides.into(),
+            hidden_matrix: false,
+            dtype: run.parameter,
+        };
+        let scratch = Rule::of(run.step).scratch_alone(&embedding);
+        let bytes = [u64::try_from(scratch).unwrap_or(u64::MAX)];
+        let name = Name("optimizer", "the embedding’s temporaries");
+        tally.add(segment, place, name, bytes, Dtype::Byte, 1);
         Some(tally)
     }
 
