@@ -43,7 +43,10 @@ fn most(step: &Step, ranks: u64, flat_gradients: bool) -> Bytes {
         return Bytes(0);
     };
     // Adapters, spread over the blocks.
-    let base = units.all(architecture).computed;
+    let base = units.outside().computed
+        + (0..layers)
+            .map(|layer| units.block(architecture.block_kind(layer)).computed)
+            .sum::<u128>();
     let adapters = one.weights.0.saturating_sub(base) / u128::from(layers);
     let flat = |layer: u64| units.block(architecture.block_kind(layer)).computed + adapters;
     let all: u128 = (0..layers).map(flat).sum();
