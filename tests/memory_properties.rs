@@ -72,17 +72,31 @@ fn drawn() -> impl Strategy<Value = Drawn> {
         option::<Stack>(),
     );
     let sizes = (1..9u64, 1..3_000u64, 1..4u64, 1..4u64, 1..9u64);
-    let flags = (any::<[bool; 5]>(), 0..4u8, 1..65u64);
+    let flags = (
+        any::<[bool; 5]>(),
+        (0..4u8, option::<Base>(), any::<[bool; 4]>()),
+        1..65u64,
+    );
     (architecture(), how, sizes, flags).prop_map(|(model, how, sizes, flags)| {
         let (precision, optimizer, optimizer_step, recomputation, attention, loss, stack) = how;
         let (micro_batch, sequence, accumulation, recompute_every, loss_chunks) = sizes;
-        let ([dropout, compiled, keep_outputs, recorded, in_backward], adapted, rank) = flags;
+        let ([dropout, compiled, keep_outputs, recorded, in_backward], how, rank) = flags;
+        let (adapted, base, other) = how;
+        let [with_head, adapter_dropout, offload, loss_compiled] = other;
         let adapters = (adapted == 0).then_some(Adapters {
             rank,
-            targets: Targets::ALL,
-            dtype: AdapterDtype::Fp32,
-            base: Base::AsTrained,
-            dropout: false,
+            targets: if with_head {
+                Targets::ALL.and(Targets::HEAD)
+            } else {
+                Targets::ALL
+            },
+            dtype: if dropout {
+                AdapterDtype::Fp32
+            } else {
+                AdapterDtype::AsModel
+            },
+            base,
+            dropout: adapter_dropout,
         });
         let with = Step {
             precision,
@@ -101,6 +115,8 @@ fn drawn() -> impl Strategy<Value = Drawn> {
             loss_chunks,
             stack,
             compiled,
+            loss_compiled,
+            offload,
             keep_outputs,
             recorded,
             ..Step::of(&ANY, sequence)

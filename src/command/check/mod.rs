@@ -4,6 +4,7 @@
 
 mod architectures;
 pub mod groundtruth;
+pub mod measured;
 pub mod megatron;
 mod models;
 pub mod ranks;
@@ -105,6 +106,7 @@ const TABLES: &[Table] = &[
     models::TABLE,
     megatron::RECORDED,
     megatron::MEASURED,
+    measured::TABLE,
     ranks::TABLE,
     groundtruth::TABLE,
     throughput::TABLE,
@@ -129,6 +131,8 @@ pub fn outcome(row: &Value) -> Outcome {
 pub fn rows(text: &str) -> Result<Vec<Value>, String> {
     match serde_json::from_str(text) {
         Ok(Value::Array(rows)) => Ok(rows),
+        // A file of one row, whose own lists are no rows.
+        Ok(Value::Object(fields)) if fields.contains_key("id") => Ok(vec![Value::Object(fields)]),
         Ok(Value::Object(fields)) => {
             let list = fields.values().find_map(|value| match value {
                 Value::Array(rows) if rows.iter().all(Value::is_object) => Some(rows.clone()),

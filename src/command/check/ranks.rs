@@ -44,7 +44,8 @@ fn policy(words: &str) -> Option<Policy> {
     })
 }
 
-fn fsdp(inputs: &Value) -> Option<Fsdp> {
+/// A recorded FSDP2 run; none where a field is unknown.
+pub fn fsdp(inputs: &Value) -> Option<Fsdp> {
     let count = |key: &str| inputs[key].as_u64().filter(|count| *count > 0);
     Some(Fsdp {
         ranks: count("dp")?,

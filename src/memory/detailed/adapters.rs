@@ -48,6 +48,8 @@ impl Targets {
     pub const UP: Self = Self(32);
     /// The down projection.
     pub const DOWN: Self = Self(64);
+    /// The head.
+    pub const HEAD: Self = Self(128);
     /// Every linear layer of the blocks; routed experts and the head are none.
     pub const ALL: Self = Self(127);
 
@@ -65,6 +67,7 @@ impl Targets {
             "gate_proj" => Self::GATE,
             "up_proj" | "fc1" | "c_fc" | "fc_in" | "dense_h_to_4h" => Self::UP,
             "gate_up_proj" => Self::GATE.and(Self::UP),
+            "lm_head" => Self::HEAD,
             "down_proj" | "fc2" | "fc_out" | "dense_4h_to_h" => Self::DOWN,
             _ => return None,
         })
@@ -130,10 +133,9 @@ const fn part_of(linear: Linear) -> Targets {
         Linear::Gate | Linear::SharedGate => Targets::GATE,
         Linear::Up | Linear::SharedUp => Targets::UP,
         Linear::Down | Linear::SharedDown => Targets::DOWN,
-        Linear::SharedScale
-        | Linear::Router
-        | Linear::ExpertsGateUp
-        | Linear::ExpertsDown
-        | Linear::Head => Targets::NONE,
+        Linear::SharedScale | Linear::Router | Linear::ExpertsGateUp | Linear::ExpertsDown => {
+            Targets::NONE
+        }
+        Linear::Head => Targets::HEAD,
     }
 }

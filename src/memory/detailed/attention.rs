@@ -7,7 +7,7 @@ use super::run::Block;
 use super::saved::{Kept, Linear, OfNorm, Saved, Site, Tape};
 use super::tensor::Dtype;
 use crate::model::QkNorm;
-use crate::training::AttentionKernel;
+use crate::training::{AttentionKernel, Stack};
 
 /// Sizes of a block's attention, and the element types its kernel sees.
 #[derive(Clone, Copy, Debug)]
@@ -83,7 +83,7 @@ impl Block<'_> {
     }
 
     pub fn fused_qkv(&self) -> bool {
-        self.run.architecture.family.fused_qkv()
+        self.run.architecture.family.fused_qkv() || self.run.step.stack == Stack::LitGpt
     }
 
     /// Whether queries and keys are tensors of their own and not views of a fused projection: the rotation makes them.
@@ -218,7 +218,8 @@ impl Block<'_> {
         } else if run.how.kv_indexed {
             tape.keep(Kept::Value, repeated(x.batch > 1), x.dtype);
         } else if self.fused_qkv()
-            && !(self.owns_queries() && (x.batch > 1 || x.grouped() && x.keys > 1))
+            && !(self.owns_queries()
+                && (x.batch > 1 || x.grouped() && x.keys > 1 || self.copies_values()))
         {
             // A product of more than one sequence copies strided views; here v stays one.
             self.keep_fused(tape, &x);
@@ -288,7 +289,7 @@ impl Block<'_> {
             tape.keep(Kept::Query, x.query(), x.dtype);
             tape.keep(Kept::Key, repeated(repeats_keys), x.dtype);
         }
-        if self.fused_qkv() && !run.how.kv_indexed {
+        if self.fused_qkv() && !(run.how.kv_indexed || self.copies_values()) {
             self.keep_fused(tape, &x);
         } else {
             tape.keep(Kept::Value, repeated(repeats_values), x.dtype);
@@ -299,6 +300,13 @@ impl Block<'_> {
         }
         tape.keep(Kept::Attended, x.query(), x.dtype);
         self.keep_statistics(tape);
+    }
+
+    /// Whether grouped values of a fused projection are repeated, so that no view of it is left. A single head's are a
+    /// view.
+    fn copies_values(&self) -> bool {
+        let x = self.heads();
+        self.run.step.stack == Stack::LitGpt && x.queries > x.projected && x.projected > 1
     }
 
     /// What a fused kernel keeps beside its operands: the rows' log-sum-exp, and its random state also without dropout.
@@ -312,11 +320,12 @@ impl Block<'_> {
         tape.keep_all(Kept::Seed, [1], Dtype::Int64, 2);
     }
 
-    /// Whether grouped keys, and values, are repeated for a kernel: with a mask only. A single head's are a view, but
+    /// Whether grouped keys, and values, are repeated for a kernel: in transformers with a mask only. A single head's are a view, but
     /// for keys under autocast, whose cast makes them a tensor.
     pub fn repeats(&self, x: &Heads) -> (bool, bool) {
         let run = self.run;
-        let repeats = self.kind.masked && x.grouped() && !run.how.kv_unrepeated;
+        let repeats =
+            x.grouped() && (self.kind.masked && !run.how.kv_unrepeated || run.how.kv_repeated);
         (
             repeats && (x.keys > 1 || run.autocast),
             repeats && x.keys > 1,

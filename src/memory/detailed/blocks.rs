@@ -63,6 +63,16 @@ impl<'a> Blocks<'a> {
         self.outline.cost(layer)
     }
 
+    /// Bytes of the logits that outlive the loss.
+    pub fn kept_logits(&self) -> u128 {
+        let run = &self.outline.run;
+        if run.keeps_logits() {
+            run.kept_logits().total()
+        } else {
+            0
+        }
+    }
+
     /// Whether all blocks are alike.
     pub fn uniform(&self) -> bool {
         self.outline.run.uniform()

@@ -6,6 +6,8 @@ use super::implementation::{Buffers, PositionIds, Rotary};
 use super::norm::Rows;
 use super::run::{Block, Kind, Run};
 use super::saved::{Kept, Linear, Site, Tape};
+use super::stack::Slices;
+use super::step::Step;
 use super::tally::{Live, Tally};
 use super::tensor::{Dtype, Name, Place, Segment};
 use crate::model::RouterBias;
@@ -242,17 +244,38 @@ impl<'a> Run<'a> {
             self.parameter,
             &[Linear::Head],
         );
-        if self.how.logits_capped {
-            tape.keep(Kept::CappedLogits, logits, self.matmul);
+        if self.caps_logits() {
+            let capped = match self.slices() {
+                Some(Slices::SixteenBit) => self.all_logits(),
+                _ => logits,
+            };
+            tape.keep(Kept::CappedLogits, capped, self.matmul);
         }
         tape.keep(Kept::Labels, [b, s + 1], Dtype::Int64);
-        tape.keep(Kept::LogSoftmax, logits, Dtype::Fp32);
+        match self.slices() {
+            Some(Slices::SixteenBit) if self.step.compiled => {
+                tape.keep(Kept::LogitSlices, self.all_logits(), self.matmul);
+            }
+            Some(Slices::SixteenBit | Slices::Fp32) => {
+                tape.keep(Kept::LogSoftmax, self.all_logits(), Dtype::Fp32);
+            }
+            _ if self.step.loss_compiled => {
+                tape.keep(Kept::LogitSlices, logits, self.matmul);
+            }
+            _ => tape.keep(Kept::LogSoftmax, logits, Dtype::Fp32),
+        }
         tape.keep_all(Kept::Loss, [1], Dtype::Fp32, 2);
         tape
     }
 
-    /// The logits at the loss: in the dtype of products, and in FP32.
+    /// The logits at the loss: in the dtype of products, and in FP32. Of slices the last's FP32 copy.
     pub fn logits(&self) -> Tally {
+        match self.slices() {
+            Some(Slices::Fp32) => return self.kept_logits(),
+            Some(Slices::SixteenBit) if self.step.compiled => return Tally::new(self.listing),
+            None if self.step.loss_compiled => return Tally::new(self.listing),
+            _ => {}
+        }
         let mut tally = self.kept_logits();
         if self.matmul == Dtype::Sixteen && self.step.loss != Loss::Fused {
             let name = Name("logits", "FP32 copy");
@@ -265,17 +288,43 @@ impl<'a> Run<'a> {
     /// The logits that the caller may keep.
     pub fn kept_logits(&self) -> Tally {
         let mut tally = Tally::new(self.listing);
-        let (name, sides) = (Name("", "logits"), self.logit_sides());
-        tally.add(Segment::Head, Place::Head, name, sides, self.matmul, 1);
+        let (sides, dtype) = match self.slices() {
+            Some(Slices::Fp32) => (self.all_logits(), Dtype::Fp32),
+            Some(Slices::SixteenBit) => (self.all_logits(), self.matmul),
+            _ => (self.logit_sides(), self.matmul),
+        };
+        let name = Name("", "logits");
+        tally.add(Segment::Head, Place::Head, name, sides, dtype, 1);
         tally
     }
 
+    /// Whether the logits pass through a soft cap. LitGPT's do not where the head runs in slices (`lora.py`, until
+    /// 17a58dfa of 2024-12-31).
+    fn caps_logits(&self) -> bool {
+        self.how.logits_capped && self.slices() != Some(Slices::Fp32)
+    }
+
+    /// Whether the logits outlive the loss.
+    pub fn keeps_logits(&self) -> bool {
+        self.step.keep_outputs || self.slices() == Some(Slices::Fp32)
+    }
+
+    /// Sides of all logits.
+    fn all_logits(&self) -> [u64; 3] {
+        let Step {
+            micro_batch,
+            sequence,
+            ..
+        } = *self.step;
+        [micro_batch, sequence, self.architecture.vocabulary]
+    }
+
     /// Sides of the logits that stand at once: all, or a slice's. Liger's fused loss takes so many tokens at a time that
-    /// their logits are about as large as the head's input (`fused_linear_cross_entropy.py`).
+    /// their logits are about as large as the head's input (Liger-Kernel 0.8.5, `fused_linear_cross_entropy.py`).
     fn logit_sides(&self) -> [u64; 3] {
         let vocabulary = self.architecture.vocabulary;
         match self.step.loss {
-            Loss::Full => [self.step.micro_batch, self.step.sequence, vocabulary],
+            Loss::Full => self.all_logits(),
             Loss::Chunked => {
                 let tokens = self.tokens.div_ceil(self.step.loss_chunks.max(1));
                 [1, tokens, vocabulary]
@@ -317,16 +366,31 @@ impl<'a> Run<'a> {
             }
             return self.final_norm(pass, dx);
         }
-        let sides = self.logit_sides();
         let name = |what| Name("logits", what);
-        let nll = pass.temporary(name("gradient of the log-likelihood"), sides, Dtype::Fp32);
-        let mut logits = pass.temporary(name("gradient, FP32"), sides, Dtype::Fp32);
-        pass.heap.free(nll);
-        pass.release_all([Kept::LogSoftmax, Kept::Labels, Kept::Loss]);
-        if self.matmul == Dtype::Sixteen {
-            logits = pass.recast(logits, Dtype::Sixteen);
+        if matches!(self.slices(), Some(Slices::SixteenBit | Slices::Fp32)) {
+            let logits = self.slices_backward(&mut pass);
+            return self.head_linear(pass, logits);
         }
-        if self.how.logits_capped {
+        let sides = self.logit_sides();
+        let mut logits = if self.step.loss_compiled {
+            // One kernel from the logits and the rows' sums to the gradient.
+            pass.temporary(name("gradient"), sides, self.matmul)
+        } else {
+            let nll = pass.temporary(name("gradient of the log-likelihood"), sides, Dtype::Fp32);
+            let logits = pass.temporary(name("gradient, FP32"), sides, Dtype::Fp32);
+            pass.heap.free(nll);
+            logits
+        };
+        pass.release_all([
+            Kept::LogSoftmax,
+            Kept::LogitSlices,
+            Kept::Labels,
+            Kept::Loss,
+        ]);
+        if self.matmul != logits.dtype {
+            logits = pass.recast(logits, self.matmul);
+        }
+        if self.caps_logits() {
             logits = pass.again(logits);
             logits = pass.again(logits);
             pass.heap.release(Kept::CappedLogits.into());
@@ -335,6 +399,56 @@ impl<'a> Run<'a> {
         if self.how.logits_scaled {
             logits = pass.again(logits);
         }
+        self.head_linear(pass, logits)
+    }
+
+    /// The losses of all slices run backward before the head's products do: autograd takes what was made last first.
+    /// Returns the gradients of all logits.
+    fn slices_backward(&self, pass: &mut Backward) -> Live {
+        let name = |what| Name("logits", what);
+        let slice = self.logit_sides();
+        let compiled = self.step.compiled && self.slices() == Some(Slices::SixteenBit);
+        if !compiled {
+            let nll = pass.temporary(name("gradient of the log-likelihood"), slice, Dtype::Fp32);
+            pass.scratch(name("gradient of a slice, FP32"), slice, Dtype::Fp32);
+            pass.heap.free(nll);
+        }
+        // Each slice's gradient takes the place of what its loss kept.
+        pass.release_all([Kept::LogSoftmax, Kept::LogitSlices]);
+        pass.release_all([Kept::Labels, Kept::Loss]);
+        if self.slices() == Some(Slices::Fp32) {
+            let logits = pass.temporary(name("gradient, FP32"), self.all_logits(), Dtype::Fp32);
+            let narrow = pass.temporary(name("gradient of a slice"), slice, self.matmul);
+            pass.heap.free(logits);
+            pass.heap.free(narrow);
+            let gradient = pass.temporary(name("gradient"), self.all_logits(), self.matmul);
+            return gradient;
+        }
+        pass.heap.release(Kept::CappedLogits.into());
+        let gradient = pass.temporary(name("gradient"), self.all_logits(), self.matmul);
+        pass.scratch(name("gradient of a slice"), slice, self.matmul);
+        if !pass.block.trained() {
+            return gradient;
+        }
+        // The weight's gradient of each slice is added to those before.
+        let [_, tokens, vocabulary] = slice;
+        let weight = [vocabulary, self.architecture.hidden];
+        let rest = self.tokens.saturating_sub(tokens);
+        pass.heap.free(gradient);
+        let gradient = pass.temporary(name("gradient"), [1, rest, vocabulary], self.matmul);
+        let sum = Name(
+            Linear::Head.label(),
+            "gradient of the weight, of slices before",
+        );
+        let sum = pass.temporary(sum, weight, self.parameter);
+        let of_slice = Name(Linear::Head.label(), "gradient of the weight, of a slice");
+        pass.scratch(of_slice, weight, self.parameter);
+        pass.heap.free(sum);
+        gradient
+    }
+
+    /// The head's product, from the gradient of the logits, and the final norm.
+    fn head_linear(&self, mut pass: Backward, logits: Live) -> BackwardPass {
         // A tied head's gradient waits for the embedding's.
         let leaves = std::mem::replace(
             &mut pass.leaves,

@@ -6,6 +6,7 @@ use super::saved::{Kept, Linear, Tape};
 use super::tally::Live;
 use super::tensor::{Dtype, Name};
 use crate::model::Activation;
+use crate::training::Stack;
 
 /// What an activation function keeps beside its output: tensors of the inner size, in the dtype of products or in FP32.
 #[derive(Clone, Copy)]
@@ -109,7 +110,7 @@ impl Block<'_> {
     }
 
     pub fn fused_gate_up(&self) -> bool {
-        self.run.architecture.family.fused_gate_up()
+        self.run.architecture.family.fused_gate_up() && self.run.step.stack != Stack::LitGpt
     }
 
     /// The projections that read the network's input.

@@ -264,8 +264,9 @@ impl Block<'_> {
                 }
             };
             if let Some(adapters) = self.adapted(linear) {
-                add(OfLinear::AdapterCastA, [adapters.rank, matrix.inputs]);
-                add(OfLinear::AdapterCastB, [matrix.outputs, adapters.rank]);
+                let sides = self.adapter_sides(adapters, linear);
+                add(OfLinear::AdapterCastA, sides.a);
+                add(OfLinear::AdapterCastB, sides.b);
             }
             if trained {
                 add(OfLinear::Cast, [matrix.outputs, matrix.inputs]);

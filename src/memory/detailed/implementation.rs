@@ -76,6 +76,8 @@ pub struct Implementation {
     pub always_masked: bool,
     /// Keys and values reach a masked kernel without being repeated for grouped heads.
     pub kv_unrepeated: bool,
+    /// Grouped keys and values are repeated for every kernel, mask or not.
+    pub kv_repeated: bool,
     /// Keys and values are gathered out of the fused projection by an index.
     pub kv_indexed: bool,
     /// Keys and values are repeated for grouped heads before the rotation.
@@ -137,7 +139,7 @@ pub enum Buffers {
 }
 
 /// Llama's code, which most others differ from in a few lines.
-const LLAMA: Implementation = Implementation {
+pub(super) const LLAMA: Implementation = Implementation {
     recorded: true,
     rotary: Rotary::Whole,
     rotary_tables_in_fp32: false,
@@ -152,6 +154,7 @@ const LLAMA: Implementation = Implementation {
     logits_capped: false,
     always_masked: false,
     kv_unrepeated: false,
+    kv_repeated: false,
     kv_indexed: false,
     kv_expanded: false,
     casts_uncached: false,

@@ -1,5 +1,6 @@
 //! Linear layers: what they keep of their input, and what their backward pass holds.
 
+use super::adapters::Base;
 use super::backward::Backward;
 use super::run::Block;
 use super::saved::{Kept, Linear, OfLinear, Saved, Tape};
@@ -20,6 +21,9 @@ impl Block<'_> {
             if let Some((saved, dtype)) = self.kept_input(linear, input, x) {
                 tape.keep(saved, [self.run.tokens, width], dtype);
             }
+            if let Some(saved) = self.kept_by_base(linear, input) {
+                tape.keep(saved, [self.run.tokens, width], x);
+            }
             self.keep_casts(tape, linear);
         }
     }
@@ -35,17 +39,27 @@ impl Block<'_> {
             } else {
                 adapters.dtype(run.parameter)
             };
+            let sides = self.adapter_sides(adapters, linear);
             let hidden = Saved::Linear(linear, OfLinear::AdapterHidden);
-            tape.keep(hidden, [run.tokens, adapters.rank], dtype);
+            tape.keep(hidden, [run.tokens, sides.hidden], dtype);
+            let idle = self.kind.first_trained && linear.reads_block_input();
+            if adapters.dropout && !idle {
+                let mask = Saved::Linear(linear, OfLinear::AdapterMask);
+                tape.keep(mask, [run.tokens, matrix.inputs], Dtype::Bool);
+            }
+            if let Some(width) = sides.padded {
+                let output = Saved::Linear(linear, OfLinear::AdapterOutput);
+                tape.keep(output, [run.tokens, width], dtype);
+            }
             if run.autocast {
                 let a = Saved::Linear(linear, OfLinear::AdapterCastA);
                 let b = Saved::Linear(linear, OfLinear::AdapterCastB);
-                tape.keep(a, [adapters.rank, matrix.inputs], Dtype::Sixteen);
-                tape.keep(b, [matrix.outputs, adapters.rank], Dtype::Sixteen);
+                tape.keep(a, sides.a, Dtype::Sixteen);
+                tape.keep(b, sides.b, Dtype::Sixteen);
             }
         }
         // A frozen layer whose input needs no gradient does not need its weight again.
-        let used_again = self.trained() || !(self.kind.first_trained && reads_block_input(linear));
+        let used_again = self.trained() || !(self.kind.first_trained && linear.reads_block_input());
         if run.autocast && used_again {
             let cast = Saved::Linear(linear, OfLinear::Cast);
             tape.keep(cast, [matrix.outputs, matrix.inputs], Dtype::Sixteen);
@@ -53,17 +67,19 @@ impl Block<'_> {
     }
 }
 
-/// Whether a linear layer reads what the block is given, but for a norm.
-const fn reads_block_input(linear: Linear) -> bool {
-    matches!(
-        linear,
-        Linear::QueryKeyValue
-            | Linear::Query
-            | Linear::Key
-            | Linear::Value
-            | Linear::QueryDown
-            | Linear::KeyValueDown
-    )
+impl Linear {
+    /// Whether it reads what the block is given, but for a norm.
+    pub const fn reads_block_input(self) -> bool {
+        matches!(
+            self,
+            Self::QueryKeyValue
+                | Self::Query
+                | Self::Key
+                | Self::Value
+                | Self::QueryDown
+                | Self::KeyValueDown
+        )
+    }
 }
 
 impl Backward<'_> {
@@ -156,13 +172,14 @@ impl Backward<'_> {
         if let Some(adapters) = self.block.adapted(linear) {
             let weight = adapters.dtype(run.parameter);
             let dtype = if run.autocast { run.matmul } else { weight };
+            let of = self.block.adapter_sides(adapters, linear);
             let name = Name(linear.label(), "adapter, gradient of its output");
             let cast = (dtype != run.matmul)
                 .then(|| self.temporary(name, [run.tokens, matrix.outputs], dtype));
             let name = Name(linear.label(), "adapter, gradient of B");
-            self.gradient(name, [matrix.outputs, adapters.rank], weight);
+            self.gradient(name, of.b, weight);
             let name = Name(linear.label(), "adapter, gradient of A’s output");
-            let hidden = self.temporary(name, [run.tokens, adapters.rank], dtype);
+            let hidden = self.temporary(name, [run.tokens, of.hidden], dtype);
             if let Some(cast) = cast {
                 self.heap.free(cast);
             }
@@ -170,8 +187,10 @@ impl Backward<'_> {
                 .release(Saved::Linear(linear, OfLinear::AdapterHidden));
             self.heap
                 .release(Saved::Linear(linear, OfLinear::AdapterCastB));
+            self.heap
+                .release(Saved::Linear(linear, OfLinear::AdapterOutput));
             let name = Name(linear.label(), "adapter, gradient of A");
-            self.gradient(name, [adapters.rank, matrix.inputs], weight);
+            self.gradient(name, of.a, weight);
             let name = Name(linear.label(), "adapter, gradient of its input");
             let mut dx = self.temporary(name, sides, dtype);
             self.heap.free(hidden);
@@ -180,18 +199,49 @@ impl Backward<'_> {
             }
             self.heap
                 .release(Saved::Linear(linear, OfLinear::AdapterCastA));
+            self.heap
+                .release(Saved::Linear(linear, OfLinear::AdapterMask));
             if dx.dtype != x {
                 dx = self.recast(dx, x);
             }
             of_adapter = Some(dx);
         }
+        let unpacked = self.unpacked(linear);
         let mut dx = self.temporary(dx_name, sides, run.matmul);
         self.heap.free(dy);
+        if let Some(weight) = unpacked {
+            self.heap.free(weight);
+        }
         self.heap.release(Saved::Linear(linear, OfLinear::Cast));
+        if let Some(kept) = self.block.kept_by_base(linear, input) {
+            self.heap.release(kept);
+        }
         if run.autocast && x == Dtype::Fp32 {
             dx = self.recast(dx, Dtype::Fp32);
         }
         let dx = self.join(dx, of_adapter);
         self.join(dx, waiting)
+    }
+
+    /// A four-bit weight, unpacked for a product.
+    fn unpacked(&mut self, linear: Linear) -> Option<Live> {
+        let run = self.block.run;
+        let base = run
+            .adapters()
+            .map_or(Base::AsTrained, |adapters| adapters.base);
+        let quantised = base != Base::AsTrained && run.quantises(linear);
+        if !quantised || self.block.trained() {
+            return None;
+        }
+        let matrix = self.block.matrix(linear);
+        let (name, sides) = (
+            Name(linear.label(), "weight, unpacked"),
+            [matrix.outputs, matrix.inputs],
+        );
+        let mut weight = self.temporary(name, sides, Dtype::Sixteen);
+        for _ in 1..run.unpacked_copies() {
+            weight = self.recast(weight, Dtype::Sixteen);
+        }
+        Some(weight)
     }
 }

@@ -14,6 +14,7 @@ mod feed_forward;
 mod forward;
 mod implementation;
 mod latent;
+mod layer;
 mod linear;
 mod moments;
 mod norm;
@@ -21,6 +22,7 @@ mod optimizer;
 mod overheads;
 mod run;
 mod saved;
+mod stack;
 mod states;
 mod step;
 mod suggestions;
@@ -32,8 +34,10 @@ pub(super) use blocks::{BlockCost, Blocks, Ends, optimizer as optimizer_of};
 pub use adapters::{AdapterDtype, Adapters, Base, Targets};
 pub use conventions::{Convention, conventions};
 pub use implementation::{Buffers, Implementation, Join, PositionIds, Rotary, Scores};
+pub use layer::{Layer, LayerRun, layer_tensors};
 pub use moments::Moment;
 pub use overheads::{OnDevice, Overheads};
+pub use stack::model_of;
 pub use step::Step;
 pub use suggestions::{
     Change, Suggestion, largest_micro_batch, longest_sequence, suggestions, until_it_fits,

@@ -1,13 +1,15 @@
 //! The moments of a step, of which the peak is the largest. In TENSORS.md, 6.
 
 use super::blocks::{BlockCost, Ends};
+use super::optimizer::Rule;
 use super::run::{Block, Kind, Run};
-use super::states::States;
+use super::stack::LEAVING;
+use super::states::{States, Trained};
 use super::step::Step;
 use super::tally::Tally;
-use super::tensor::{Name, Place, Segment};
+use super::tensor::{Dtype, Name, Place, Segment};
 use crate::field::choice;
-use crate::training::{Precision, Recomputation};
+use crate::training::Precision;
 
 choice!(
     /// A moment of a step at which memory has a local maximum, in order of time.
@@ -40,6 +42,8 @@ struct Summary {
     count: u64,
     /// Kept from the forward pass to its backward pass.
     saved: Tally,
+    /// Kept while it is on its way to the host.
+    leaving: Tally,
     /// Weight casts beyond these that stand until the loss is computed.
     cached: Tally,
     /// The highest point of its forward pass, what it keeps till then included.
@@ -55,6 +59,7 @@ impl Summary {
         let block = Block { run, kind };
         let mut tape = block.keep();
         let mut kept = Tally::of_tape(&tape);
+        let largest = tape.largest();
         let forward = block.forward(&tape);
         let recomputation = block.recomputation(&tape);
         let cached = block.cached(&tape);
@@ -63,10 +68,17 @@ impl Summary {
         if kind.recomputed {
             // Only the block's input was there before.
             kept.only(Segment::Activations);
+            block.add_selected(&mut kept);
+        }
+        let mut leaving = Tally::new(run.listing);
+        if run.step.offload {
+            block.add_leaving(&mut leaving, largest);
+            kept = Tally::new(run.listing);
         }
         Self {
             count,
             saved: kept,
+            leaving,
             cached,
             forward,
             peak: match recomputation {
@@ -108,7 +120,7 @@ impl<'a> Outline<'a> {
         if step.accumulation > 1 && step.precision != Precision::MainGradients {
             lasting.plus(&states.gradients, 1);
         }
-        let recomputed = step.recomputation == Recomputation::Full;
+        let recomputed = run.recomputes_blocks();
         let all = run.before(recomputed, true);
         let one = if run.two_windows() {
             run.before(recomputed, false)
@@ -193,7 +205,7 @@ impl<'a> Outline<'a> {
                 continue;
             }
             let mut here = self.around(self.layers());
-            if self.run.step.recomputation != Recomputation::Full {
+            if !self.run.recomputes_blocks() {
                 self.run.add_masks(&mut here, true);
             }
             for (kind, below) in self.kinds.iter().zip(self.counts_below(layer)) {
@@ -203,6 +215,7 @@ impl<'a> Outline<'a> {
                 }
             }
             if let Some(kind) = &self.kinds[code] {
+                here.plus(&kind.leaving, LEAVING);
                 here.plus(&kind.forward, 1);
             }
             if here.total() > largest.total() {
@@ -220,6 +233,11 @@ impl<'a> Outline<'a> {
         let mut tally = self.around(self.layers());
         for kind in self.kinds.iter().flatten() {
             tally.plus(&kind.saved, kind.count);
+        }
+        // The others of the last five are the final norm's.
+        let kinds = self.kinds.iter().flatten();
+        if let Some(kind) = kinds.max_by_key(|kind| kind.leaving.total()) {
+            tally.plus(&kind.leaving, 1);
         }
         tally
     }
@@ -247,7 +265,7 @@ impl<'a> Outline<'a> {
     }
 
     fn keep_logits(&self, tally: &mut Tally) {
-        if self.run.step.keep_outputs {
+        if self.run.keeps_logits() {
             tally.plus(&self.run.kept_logits(), 1);
         }
     }
@@ -348,6 +366,35 @@ impl<'a> Outline<'a> {
         sum.add(segment, place, name, sides, run.parameter, 1);
         let summed = architecture.tied_embeddings && sum.total() > stream.total();
         tally.plus(if summed { &sum } else { &stream }, 1);
+        Some(match self.step_of_embedding(sides) {
+            Some(step) => tally.larger(step),
+            None => tally,
+        })
+    }
+
+    /// The embedding's own step where parameters are stepped in the backward pass: its gradient, and what the optimizer
+    /// needs for it.
+    fn step_of_embedding(&self, sides: [u64; 2]) -> Option<Tally> {
+        let run = &self.run;
+        if !run.step.optimizer_in_backward {
+            return None;
+        }
+        let mut tally = self.lasting.clone();
+        self.keep_logits(&mut tally);
+        let (segment, place) = (Segment::Temporaries, Place::Embedding);
+        let name = Name("embedding", "gradient");
+        tally.add(segment, place, name, sides, run.parameter, 1);
+        let embedding = Trained {
+            name: Name("embedding", "weight"),
+            place,
+            shape: sides.into(),
+            hidden_matrix: false,
+            dtype: run.parameter,
+        };
+        let scratch = Rule::of(run.step).scratch_alone(&embedding);
+        let bytes = [u64::try_from(scratch).unwrap_or(u64::MAX)];
+        let name = Name("optimizer", "the embedding’s temporaries");
+        tally.add(segment, place, name, bytes, Dtype::Byte, 1);
         Some(tally)
     }
 

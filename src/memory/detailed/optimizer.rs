@@ -4,7 +4,7 @@ use super::states::{Trained, has_main_gradients, has_master};
 use super::step::Step;
 use super::tally::Tally;
 use super::tensor::{Dtype, Name, Place, Segment, Shape, rounded};
-use crate::training::{Optimizer, OptimizerStep};
+use crate::training::{Optimizer, OptimizerStep, Stack};
 
 /// Below so many elements bitsandbytes keeps a tensor's states in FP32 (`min_8bit_size`).
 const SMALLEST_IN_8_BIT: u128 = 4_096;
@@ -20,6 +20,8 @@ pub(super) struct Rule {
     master: bool,
     /// Gradients stand in FP32 beside 16-bit weights.
     main_gradients: bool,
+    /// States in 8 bits are torchao's, which torchtune names first, and not bitsandbytes'.
+    torchao: bool,
 }
 
 impl Rule {
@@ -29,6 +31,7 @@ impl Rule {
             step: step.optimizer_step,
             master: has_master(step.precision),
             main_gradients: has_main_gradients(step.precision),
+            torchao: step.stack == Stack::TorchTune,
         }
     }
 
@@ -65,8 +68,10 @@ impl Rule {
             Optimizer::AdamW8Bit => {
                 let elements = tensor.shape.elements();
                 if elements < SMALLEST_IN_8_BIT {
-                    add("momentum", tensor.shape, Dtype::Fp32);
-                    add("variance", tensor.shape, Dtype::Fp32);
+                    // As wide as the parameter in torchao's.
+                    let dtype = if self.torchao { dtype } else { Dtype::Fp32 };
+                    add("momentum", tensor.shape, dtype);
+                    add("variance", tensor.shape, dtype);
                 } else {
                     let blocks = elements.div_ceil(BLOCK_OF_8_BIT);
                     let blocks: Shape = [u64::try_from(blocks).unwrap_or(u64::MAX)].into();
@@ -121,8 +126,9 @@ impl Rule {
     pub fn walks(&self) -> bool {
         match self.optimizer {
             Optimizer::AdamW => self.step == OptimizerStep::Loop,
+            Optimizer::AdamW8Bit => self.torchao,
             Optimizer::Adafactor | Optimizer::Lion | Optimizer::Muon => true,
-            Optimizer::AdamW8Bit | Optimizer::Sgd | Optimizer::PlainSgd => false,
+            Optimizer::Sgd | Optimizer::PlainSgd => false,
         }
     }
 
@@ -135,10 +141,26 @@ impl Rule {
             // The update, while the last tensor's still has a name.
             Optimizer::Adafactor => (bytes, bytes),
             Optimizer::Lion => (2 * bytes, bytes),
+            // Both new moments in FP32, and quantised: the scale of a block needs all of it (torchao 0.6.1,
+            // prototype/low_bit_optim/adam.py, `single_param_adam`).
+            Optimizer::AdamW8Bit => {
+                let wide = 2 * tensor.shape.bytes(Dtype::Fp32);
+                (wide + 2 * tensor.shape.bytes(Dtype::Byte), 0)
+            }
             Optimizer::Muon if tensor.hidden_matrix => (newton_schulz(tensor, bytes), bytes),
             _ => (0, 0),
         };
         Walked { alone, beside }
+    }
+
+    /// The scratch of a tensor that is stepped by itself, as soon as its gradient is there.
+    pub fn scratch_alone(&self, tensor: &Trained) -> u128 {
+        match (self.optimizer, self.step) {
+            (Optimizer::AdamW, OptimizerStep::Fused) => 0,
+            (Optimizer::AdamW, OptimizerStep::Foreach) => tensor.shape.bytes(self.dtype(tensor)),
+            _ if self.walks() => self.walked(tensor).alone,
+            _ => 0,
+        }
     }
 
     /// The scratch of the worst place on the walk.

@@ -42,7 +42,7 @@ impl<'a> Run<'a> {
         Self {
             step,
             architecture,
-            how: Implementation::of(architecture),
+            how: super::stack::implementation(step.stack, architecture),
             parameter,
             matmul: if autocast { Dtype::Sixteen } else { parameter },
             autocast,
@@ -62,7 +62,12 @@ impl<'a> Run<'a> {
 
     /// Whether attention's scores are computed again in the backward pass.
     pub fn scores_again(&self) -> bool {
-        self.step.recomputation == Recomputation::Selective
+        self.step.recomputation == Recomputation::Selective && !self.selects_operations()
+    }
+
+    /// Whether blocks are computed again from their inputs, all of them or all but some operations.
+    pub fn recomputes_blocks(&self) -> bool {
+        self.step.recomputation == Recomputation::Full || self.selects_operations()
     }
 
     /// Whether everything is in 16 bit.
@@ -89,7 +94,7 @@ impl<'a> Run<'a> {
             rotary: attention.rotary_dim > 0 && !attention.unrotated.contains(layer),
             untrained: layer < frozen,
             first_trained: layer == frozen && (frozen > 0 || self.adapters().is_some()),
-            recomputed: self.step.recomputation == Recomputation::Full
+            recomputed: self.recomputes_blocks()
                 && layer.is_multiple_of(self.step.recompute_every.max(1)),
         }
     }
@@ -261,8 +266,12 @@ impl<'a> Block<'a> {
                 (input.into(), x)
             });
         }
-        let adapter = self.adapted(linear)?.dtype(self.run.parameter);
-        Some(if self.run.autocast {
+        let adapters = self.adapted(linear)?;
+        let adapter = adapters.dtype(self.run.parameter);
+        Some(if adapters.dropout && !self.run.autocast {
+            // Dropout's output.
+            (copy, adapter)
+        } else if self.run.autocast {
             // The input is cast to the adapter's FP32 first, and back by autocast.
             (copy, Dtype::Sixteen)
         } else if adapter != x {
@@ -270,5 +279,13 @@ impl<'a> Block<'a> {
         } else {
             (input.into(), x)
         })
+    }
+
+    /// Which tensor a product with a frozen four-bit weight keeps of its input beside what an adapter keeps.
+    pub fn kept_by_base(&self, linear: Linear, input: Kept) -> Option<Saved> {
+        let run = self.run;
+        let quantised = run.four_bit_keeps_inputs() && run.quantises(linear) && !self.trained();
+        let idle = self.kind.first_trained && linear.reads_block_input();
+        (quantised && !idle).then(|| input.into())
     }
 }

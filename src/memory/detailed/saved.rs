@@ -62,6 +62,8 @@ named! {
         InputCopy "copy of its input",
         Cast "weight cast",
         AdapterHidden "adapter, A’s output",
+        AdapterOutput "adapter, B’s output before it is spread",
+        AdapterMask "adapter, dropout mask",
         AdapterCastA "adapter, A cast",
         AdapterCastB "adapter, B cast",
     }
@@ -199,6 +201,7 @@ named! {
         CappedLogits "logits, tanh",
         Labels "shifted labels",
         LogSoftmax "log-softmax",
+        LogitSlices "logits of all slices",
         Loss "loss, and sum of weights",
     }
 }
@@ -353,6 +356,15 @@ impl Tape {
             (Saved::Plain(Kept::ResidualIn), Segment::Temporaries) => Segment::Activations,
             (_, segment) => segment,
         }
+    }
+
+    /// Bytes of the largest tensor that stays until the backward pass.
+    pub fn largest(&self) -> u128 {
+        if self.segment == Segment::Temporaries {
+            // Of a recomputed block its input alone.
+            return self.bytes[Saved::from(Kept::ResidualIn).index()];
+        }
+        self.bytes.iter().copied().max().unwrap_or(0)
     }
 
     /// Bytes by segment, of all that was kept.

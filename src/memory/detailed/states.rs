@@ -8,7 +8,7 @@ use super::saved::Linear;
 use super::tally::Tally;
 use super::tensor::{Dtype, Name, Place, Segment, Shape};
 use crate::model::parameters::{self, BlockKind, Group, Part, Role};
-use crate::training::Precision;
+use crate::training::{Precision, Stack};
 
 /// Weights, gradients and optimizer states of a step, and the optimizer's scratch.
 #[derive(Debug)]
@@ -124,7 +124,7 @@ impl Run<'_> {
             .map_or(Base::AsTrained, |adapters| adapters.base);
         self.for_weights(&mut |tensor, place, count, _| {
             let (name, shape) = (name_of(tensor), shape_of(&tensor.shape));
-            if base == Base::AsTrained || !is_quantised(tensor) {
+            if base == Base::AsTrained || !self.is_quantised(tensor) {
                 let segment = Segment::Weights;
                 weights.add(segment, place, name, shape, self.parameter, count);
             } else {
@@ -171,6 +171,19 @@ impl Run<'_> {
             return;
         };
         let dtype = adapters.dtype(self.parameter);
+        let mut see_one = |block: &Block, linear: Linear, place, count| {
+            let sides = block.adapter_sides(adapters, linear);
+            for (what, sides) in [("adapter, A", sides.a), ("adapter, B", sides.b)] {
+                let tensor = Trained {
+                    name: Name(linear.label(), what),
+                    place,
+                    shape: sides.into(),
+                    hidden_matrix: true,
+                    dtype,
+                };
+                see(&tensor, count);
+            }
+        };
         for (kind, count) in self.architecture.block_kinds() {
             if count == 0 {
                 continue;
@@ -181,21 +194,11 @@ impl Run<'_> {
                 if !adapters.on(linear) {
                     continue;
                 }
-                let matrix = block.matrix(linear);
-                for (what, sides) in [
-                    ("adapter, A", [adapters.rank, matrix.inputs]),
-                    ("adapter, B", [matrix.outputs, adapters.rank]),
-                ] {
-                    let tensor = Trained {
-                        name: Name(linear.label(), what),
-                        place,
-                        shape: sides.into(),
-                        hidden_matrix: true,
-                        dtype,
-                    };
-                    see(&tensor, count);
-                }
+                see_one(&block, linear, place, count);
             }
+        }
+        if adapters.on(Linear::Head) {
+            see_one(&self.end(), Linear::Head, Place::Head, 1);
         }
     }
 
@@ -233,7 +236,7 @@ impl Run<'_> {
 
 impl Block<'_> {
     /// The block's linear layers that adapters may be added to, in the order of registration.
-    fn linears(&self) -> impl Iterator<Item = Linear> + use<> {
+    pub fn linears(&self) -> impl Iterator<Item = Linear> + use<> {
         let attention = &self.run.architecture.attention;
         let mut all = [None; 8];
         let mut next = all.iter_mut();
@@ -296,13 +299,24 @@ fn name_of(tensor: &parameters::Tensor) -> Name {
     Name(tensor.name, what)
 }
 
-/// Whether a frozen base keeps a tensor in four bits: linear layers of the blocks (QLoRA, §3), not routed experts,
-/// which are no linear layers in transformers 5.
-fn is_quantised(tensor: &parameters::Tensor) -> bool {
-    tensor.part == Part::Block
-        && tensor.role == Role::Matrix
-        && matches!(tensor.shape, parameters::Shape::Two(..))
-        && tensor.group != Group::Router
+impl Run<'_> {
+    /// Whether a frozen base keeps a tensor in four bits: linear layers of the blocks (QLoRA, §3), not routed experts,
+    /// which are no linear layers in transformers 5.
+    fn is_quantised(&self, tensor: &parameters::Tensor) -> bool {
+        (tensor.part == Part::Block || tensor.part == Part::Head && self.quantises(Linear::Head))
+            && tensor.role == Role::Matrix
+            && matches!(tensor.shape, parameters::Shape::Two(..))
+            && tensor.group != Group::Router
+    }
+
+    /// Whether a linear layer of a four-bit base is in four bits. Fabric's plugin takes every linear layer, the head too.
+    pub fn quantises(&self, linear: Linear) -> bool {
+        match linear {
+            Linear::Head => self.step.stack == Stack::LitGpt,
+            Linear::Router | Linear::ExpertsGateUp | Linear::ExpertsDown => false,
+            _ => true,
+        }
+    }
 }
 
 /// Weights in NF4: half a byte each, and the constants of blocks of 64 (QLoRA, arXiv:2305.14314, §3).

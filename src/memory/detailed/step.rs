@@ -44,6 +44,8 @@ pub struct Step<'a> {
     pub loss_chunks: u64,
     /// Whose training code runs.
     pub stack: Stack,
+    /// Whether the loss is compiled with the upcast of the logits, so that neither they nor their softmax stand in FP32.
+    pub loss_compiled: bool,
     /// Whether blocks are compiled.
     pub compiled: bool,
     /// Whether saved activations are moved to the host until the backward pass.
@@ -76,6 +78,7 @@ impl<'a> Step<'a> {
             loss: Loss::Full,
             loss_chunks: 8,
             stack: Stack::HuggingFace,
+            loss_compiled: false,
             compiled: false,
             offload: false,
             keep_outputs: false,

@@ -1,6 +1,7 @@
 //! What to change where a step does not fit, and what fits at most.
 
 use super::{Step, footprint};
+use crate::compute::flop::{self, Counting};
 use crate::field::choice;
 use crate::training::{AttentionKernel, Loss, Optimizer, OptimizerStep, Precision, Recomputation};
 use crate::units::Bytes;
@@ -63,14 +64,16 @@ impl Change {
         (changed != *step).then_some(changed)
     }
 
-    /// Matrix products that it adds, as a share of the step's: full recomputation runs one forward pass more, a third
-    /// of forward and backward together; scores are a small part of one.
-    pub const fn cost(self) -> f64 {
-        match self {
-            Self::Full => 1.0 / 3.0,
-            Self::Selective => 0.03,
-            _ => 0.0,
-        }
+    /// FLOP that it adds to a step, as a share of the step's model FLOP: one more forward pass of what is recomputed
+    /// (Korthikanti et al. 2022, arXiv:2205.05198, §5).
+    pub fn cost(self, step: &Step) -> f64 {
+        let recomputation = match self {
+            Self::Full => Recomputation::Full,
+            Self::Selective => Recomputation::Selective,
+            _ => return 0.0,
+        };
+        let flop = flop::forward(step.architecture, step.sequence, Counting::Full);
+        flop.recomputed(recomputation) as f64 / flop.model() as f64
     }
 
     /// What it changes beside memory and time; empty where nothing.
@@ -120,7 +123,7 @@ pub fn suggestions<'a>(step: &Step<'a>, capacity: Bytes) -> Vec<Suggestion<'a>> 
         .collect();
     // Stable: among equals the order of `Change::ALL` stands.
     all.sort_by(|one, other| {
-        let key = |one: &Suggestion| (!one.fits, one.change.cost());
+        let key = |one: &Suggestion| (!one.fits, one.change.cost(&one.step));
         let (a, b) = (key(one), key(other));
         a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
     });

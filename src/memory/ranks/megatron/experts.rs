@@ -137,8 +137,10 @@ impl<'a> MixtureOfExperts<'a> {
             self.inner,
             Dtype::Bf16,
         ));
-        let name = "experts’ down projections’ input";
-        self.slice.hold_input(name, received, self.columns, sink);
+        if !self.slice.run.recompute_expert_activation {
+            let name = "experts’ down projections’ input";
+            self.slice.hold_input(name, received, self.columns, sink);
+        }
         if !self.slice.run.probabilities_in_experts {
             sink.hold(Tensor::new(
                 "experts’ output before it is weighted",
@@ -215,12 +217,20 @@ impl<'a> MixtureOfExperts<'a> {
             level.give(received);
         }
         // Down projections, activation, gate and up projections.
+        let again = self.slice.run.recompute_expert_activation;
+        if again {
+            level.take(columns);
+        }
         let quantised = slice.quantised(received);
         level.take(quantised);
         level.take(columns);
         level.give(quantised);
         level.give(received);
-        level.release(slice.input(self.received, self.columns));
+        if again {
+            level.give(columns);
+        } else {
+            level.release(slice.input(self.received, self.columns));
+        }
         activation_backward(slice, columns, inner, level);
         level.release(inner + rounded(4 * u128::from(self.received)));
         let quantised = slice.quantised(inner);

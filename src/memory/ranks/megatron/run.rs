@@ -83,6 +83,9 @@ choice!(
     Adam {
         /// apex's or transformer-engine's: no tensors beside the two moments.
         Fused "fused" "Fused, apex or TE",
+        /// The first with moments in 16 bits, reading 16-bit gradients as they are (`--use-precision-aware-optimizer`,
+        /// `--exp-avg-dtype bf16`, `--exp-avg-sq-dtype bf16`).
+        PrecisionAware "precision_aware" "Fused, 16-bit moments",
         /// torch.optim.AdamW with `fused=True`: also a step counter on the device for each tensor.
         TorchFused "torch_fused" "torch, fused",
         /// torch.optim.AdamW one tensor after the other: two temporaries of the largest.
@@ -127,6 +130,9 @@ pub struct Run {
     pub core_attention: CoreAttention,
     /// What is recomputed.
     pub recompute: Recompute,
+    /// Whether the activation function of routed experts is computed again (`--recompute-modules moe_act`): the input of
+    /// their down projections is not kept.
+    pub recompute_expert_activation: bool,
     /// How the loss is.
     pub cross_entropy: CrossEntropy,
     /// Number format of the linear layers' products.
@@ -170,6 +176,7 @@ impl Run {
         kernels: Kernels::TransformerEngine,
         core_attention: CoreAttention::Flash,
         recompute: Recompute::None,
+        recompute_expert_activation: false,
         cross_entropy: CrossEntropy::Unfused,
         linear: LinearFormat::Bf16,
         main_gradients: MainGradients::Fp32,

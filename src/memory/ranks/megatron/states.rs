@@ -210,20 +210,25 @@ pub fn states(parameters: &Parameters, share: &Share, run: &Run, data: u64) -> S
     };
     let counters = match run.adam {
         Adam::TorchFused => GRANULE * share.tensors,
-        Adam::Fused | Adam::TorchLoop => 0,
+        Adam::Fused | Adam::PrecisionAware | Adam::TorchLoop => 0,
     };
-    let copies = match run.main_gradients {
-        MainGradients::Fp32 => 0,
-        MainGradients::Bf16 => share.singles,
+    let copies = match (run.main_gradients, run.adam) {
+        (MainGradients::Fp32, _) | (_, Adam::PrecisionAware) => 0,
+        (MainGradients::Bf16, _) => share.singles,
+    };
+    // An FP32 copy and two moments.
+    let states = match run.adam {
+        Adam::PrecisionAware => 2 * share.singles,
+        Adam::Fused | Adam::TorchFused | Adam::TorchLoop => 3 * share.singles,
     };
     let temporaries = match run.adam {
         Adam::TorchLoop => 2 * rounded(4 * share.largest),
-        Adam::Fused | Adam::TorchFused => 0,
+        Adam::Fused | Adam::PrecisionAware | Adam::TorchFused => 0,
     };
     States {
         parameters: Bytes(weights),
         gradients: Bytes(rounded(width * elements)),
-        optimizer: Bytes(3 * share.singles + counters),
+        optimizer: Bytes(states + counters),
         step: Bytes(copies + temporaries),
     }
 }
