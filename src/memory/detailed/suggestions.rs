@@ -1,7 +1,7 @@
 //! What to change where a step does not fit, and what fits at most.
 
 use super::{Step, footprint};
-use crate::compute::flop::{self, Counting};
+use crate::flop::{self, Counting};
 use crate::field::choice;
 use crate::training::{AttentionKernel, Loss, Optimizer, OptimizerStep, Precision, Recomputation};
 use crate::units::Bytes;
