@@ -150,3 +150,15 @@ impl GradientDtype {
         }
     }
 }
+
+choice!(
+    /// Dtype of the frozen base under adapters.
+    Base {
+        /// As the training precision has it.
+        AsTrained "full" "As precision",
+        /// NF4: 4 bits a weight and an FP32 scale for each block of 64 (QLoRA, §3).
+        Nf4 "nf4" "NF4",
+        /// The same, its scales in 8 bits with an FP32 scale for each block of 256 scales (QLoRA, §3).
+        Nf4DoubleQuantised "nf4-double" "NF4, double quantisation",
+    }
+);

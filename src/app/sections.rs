@@ -39,10 +39,17 @@ fn Fold(page: Page, section: Section) -> impl IntoView {
         engine::ask(page);
     };
     let place = id.clone();
-    Effect::new(move || {
-        if open.get() {
-            browser::write(&place, &content(page, section));
+    // Written only where it changed: a text that is written anew under a pressed button takes the click away.
+    Effect::new(move |written: Option<String>| {
+        let html = if open.get() {
+            content(page, section)
+        } else {
+            String::new()
+        };
+        if written.as_ref() != Some(&html) {
+            browser::write(&place, &html);
         }
+        html
     });
     view! {
         <details class="fold" on:toggle=act(toggle) id=fold>

@@ -1,5 +1,6 @@
 //! What each GPU holds during training.
 
+pub mod counted;
 pub mod detailed;
 pub mod ranks;
 pub mod rule_of_thumb;

@@ -227,8 +227,9 @@ impl Architecture {
         sums
     }
 
-    fn visit(&self, counted: Counted, see: &mut impl FnMut(&Tensor, u64)) {
-        let mut visitor = Visitor::of(self, counted, see);
+    // Through one type of closure, not one for each caller: readers download it once.
+    fn visit(&self, counted: Counted, mut see: &mut dyn FnMut(&Tensor, u64)) {
+        let mut visitor = Visitor::of(self, counted, &mut see);
         visitor.section(Section::Before);
         for (kind, layers) in self.block_kinds() {
             if layers > 0 {

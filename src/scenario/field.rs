@@ -1,6 +1,7 @@
 //! The one list of what can be chosen: name, unit, range, scale and help of every field.
 
-use super::{Invalid, Scenario};
+use super::detail::DETAILS;
+use super::{Detail, Invalid, Scenario};
 use crate::field::{
     Choice, Kind, Malformed, Scale, Slider, Value, choice, count, decimal, length, optional,
     options,
@@ -62,6 +63,7 @@ pub enum Field {
     Sequence,
     MicroBatch,
     TensorParallel,
+    Detail(Detail),
     Price,
     Pue,
     Grid,
@@ -128,16 +130,18 @@ impl Field {
     pub const HEADS: Self = Self::Architecture(ModelField::Heads);
 
     /// Every field, in the order of links: a model stands before the fields that change it.
-    pub const ALL: [Self; BEFORE.len() + MODEL + AFTER.len()] = {
-        let mut all = [Self::Estimator; BEFORE.len() + MODEL + AFTER.len()];
+    pub const ALL: [Self; BEFORE.len() + MODEL + AFTER.len() + DETAILS] = {
+        let mut all = [Self::Estimator; BEFORE.len() + MODEL + AFTER.len() + DETAILS];
         let mut index = 0;
         while index < all.len() {
             all[index] = if index < BEFORE.len() {
                 BEFORE[index]
             } else if index < BEFORE.len() + MODEL {
                 Self::Architecture(ModelField::ALL[index - BEFORE.len()])
-            } else {
+            } else if index < BEFORE.len() + MODEL + AFTER.len() {
                 AFTER[index - BEFORE.len() - MODEL]
+            } else {
+                Self::Detail(Detail::ALL[index - BEFORE.len() - MODEL - AFTER.len()])
             };
             index += 1;
         }
@@ -186,6 +190,10 @@ impl Field {
     fn names(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Self::Architecture(field) => (field.key(), field.label(), field.help()),
+            Self::Detail(detail) => {
+                let row = detail.row();
+                (row.key, row.label, row.help)
+            }
             Self::Estimator => (
                 "est",
                 "Estimator",
@@ -298,6 +306,7 @@ impl Field {
     pub fn kind(self) -> Kind {
         match self {
             Self::Architecture(field) => field.kind(),
+            Self::Detail(detail) => (detail.row().kind)(),
             Self::Estimator => options::<Estimator>(),
             Self::Model => {
                 let own = std::iter::once((OWN_MODEL, "Own architecture"));

@@ -1,9 +1,11 @@
 //! Everything a reader chose. A [`Scenario`] that exists is valid, so no formula checks anything.
 
+mod detail;
 mod field;
 mod invalid;
 mod preset;
 
+pub use detail::{Detail, Details};
 pub(crate) use field::model_at;
 pub use field::{Estimator, Field, Unknown};
 pub use invalid::Invalid;
@@ -13,6 +15,7 @@ pub use preset::{PRESETS, Preset};
 use crate::field::{self as values, Choice, Value};
 use crate::flop::Convention;
 use crate::hardware::{ACCELERATORS, Accelerator};
+use crate::layout::Layout;
 use crate::model::{Architecture, Model, ModelField};
 use crate::training::{GradientDtype, Optimizer, Precision, Recomputation};
 use crate::units::{self, Bytes, FlopPerSecond};
@@ -85,6 +88,7 @@ pub struct Scenario {
     sequence: u64,
     micro_batch: u64,
     tensor_parallel: u64,
+    details: Details,
     pue: f64,
     grid_grams_per_kwh: f64,
     deadline_days: Option<f64>,
@@ -196,6 +200,14 @@ impl Scenario {
     /// Tensor-parallel degree t.
     pub fn tensor_parallel(&self) -> u64 {
         self.tensor_parallel
+    }
+    /// Software, kernels, adapters and the layout.
+    pub fn details(&self) -> &Details {
+        &self.details
+    }
+    /// The layout over its GPUs.
+    pub fn layout(&self) -> Layout {
+        self.details.layout(self.gpus, self.tensor_parallel)
     }
     /// Dollars for one GPU-hour, where the reader gave a price.
     pub fn price_per_gpu_hour(&self) -> Option<f64> {
@@ -353,6 +365,10 @@ impl Scenario {
             Field::Sequence => Value::Count(self.sequence),
             Field::MicroBatch => Value::Count(self.micro_batch),
             Field::TensorParallel => Value::Count(self.tensor_parallel),
+            Field::Detail(detail) if detail.is_choice() => {
+                Value::Choice(self.details.count(detail) as usize)
+            }
+            Field::Detail(detail) => Value::Count(self.details.count(detail)),
             Field::Price => real(self.own.price_per_hour),
             Field::Pue => Value::Real(self.pue),
             Field::Grid => Value::Real(self.grid_grams_per_kwh),
@@ -367,7 +383,7 @@ impl Scenario {
         match field {
             Field::Architecture(field) => field.applies(&self.architecture),
             Field::Parameters => !self.is_detailed(),
-            Field::Convention => self.is_detailed(),
+            Field::Convention | Field::Detail(_) => self.is_detailed(),
             _ => true,
         }
     }
@@ -421,6 +437,12 @@ impl Scenario {
     fn assign(&mut self, field: Field, value: Value) {
         match (field, value) {
             (Field::Architecture(field), value) => field.set(&mut self.architecture, value),
+            (Field::Detail(detail), Value::Count(count)) => {
+                self.details.0[detail as usize] = count as u32;
+            }
+            (Field::Detail(detail), Value::Choice(index)) => {
+                self.details.0[detail as usize] = index as u32;
+            }
             (field, Value::Count(count)) => self.assign_count(field, count),
             (field, Value::Choice(index)) => self.assign_choice(field, index),
             (field, Value::Real(real)) => self.assign_real(field, Some(real)),

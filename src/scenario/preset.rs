@@ -1,7 +1,7 @@
 //! Scenarios to start from. A link names its preset and what differs from it, so a released row never
 //! changes: a better one gets a new id.
 
-use super::{Estimator, Field, Held, Invalid, OwnHardware, Rate, Scenario, Unknown};
+use super::{Details, Estimator, Field, Held, Invalid, OwnHardware, Rate, Scenario, Unknown};
 use crate::cost;
 use crate::flop::Convention;
 use crate::hardware::{ACCELERATORS, Accelerator};
@@ -113,6 +113,7 @@ const ARTICLE: Scenario = Scenario {
     sequence: 128,
     micro_batch: 512,
     tensor_parallel: 1,
+    details: Details::DEFAULT,
     pue: cost::DEFAULT_PUE,
     grid_grams_per_kwh: cost::DEFAULT_GRID_G_PER_KWH,
     deadline_days: None,

@@ -32,7 +32,10 @@ pub fn html(scenario: &Scenario) -> String {
         ),
         (None, None) => format!("No price of {} is known: give one above.", gpu.name),
     };
-    let spend = paragraph(&format!("{} GPU-hours cost {spend}", significant(hours, 3)));
+    let spend = format!(
+        "<div>{} GPU-hours cost {spend}</div>",
+        significant(hours, 3)
+    );
     let Some(watts) = scenario.power_watts() else {
         return spend
             + &paragraph(&format!(

@@ -206,7 +206,7 @@ export const state = (where) =>
 export async function assertNoNonsense(where, what) {
   const shown = await where.evaluate(() => {
     const page = document.querySelector("#app").cloneNode(true);
-    for (const message of page.querySelectorAll(".error, #notices")) message.remove();
+    for (const message of page.querySelectorAll(".error, #notices, datalist")) message.remove();
     return page.outerHTML.replace(/ value="[^"]*"/g, "");
   });
   assert.doesNotMatch(shown, /NaN|\binf(inity)?\b|undefined/i, what);

@@ -1,8 +1,8 @@
 //! What to change where a step does not fit, and what fits at most.
 
 use super::{Step, footprint};
-use crate::flop::{self, Counting};
 use crate::field::choice;
+use crate::flop::{self, Counting};
 use crate::training::{AttentionKernel, Loss, Optimizer, OptimizerStep, Precision, Recomputation};
 use crate::units::Bytes;
 
