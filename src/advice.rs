@@ -57,7 +57,11 @@ pub const RULES: [Rule; 5] = [
 
 /// The notes that apply to a scenario, one place for each of [`RULES`].
 pub fn notes(scenario: &Scenario) -> [Option<Note>; RULES.len()] {
-    RULES.map(|rule| (rule.note)(scenario))
+    // What is counted needs no warning of the rule of thumb.
+    RULES.map(|rule| match rule.at {
+        Figure::Memory(_) if scenario.is_detailed() => None,
+        _ => (rule.note)(scenario),
+    })
 }
 
 fn impossible_rate(scenario: &Scenario) -> Option<Note> {

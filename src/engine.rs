@@ -17,6 +17,18 @@ mod calls {
         })
     }
 
+    /// What the fullest GPU holds: see [`petaday::section::part::figures`].
+    #[wasm_bindgen]
+    pub fn memory(_: &str, query: &str) -> String {
+        petaday::section::part::figures(&link::open(query).scenario)
+    }
+
+    /// The tensors of a part of memory.
+    #[wasm_bindgen]
+    pub fn part(key: &str, query: &str) -> String {
+        petaday::section::part::html(key, &link::open(query).scenario)
+    }
+
     /// Reads a config.json into the scenario of a query: on the first line the new query, empty where it could not be
     /// read; then what was wrong or assumed, a sentence each.
     #[wasm_bindgen]

@@ -316,7 +316,7 @@ fn rule_of_thumb(memory: &Memory, capacity: Bytes) -> MemoryReport {
     let total = memory.total();
     MemoryReport {
         by: "rule",
-        parts: Object(Part::ALL.into_iter().map(bytes).collect()),
+        parts: Object(Part::OF_THE_RULE.into_iter().map(bytes).collect()),
         at_peak: None,
         moment: None,
         peak_bytes: None,

@@ -33,7 +33,7 @@ mod live {
 mod live {
     use super::{Engine, Page};
     use js_sys::{Function, Reflect};
-    use leptos::prelude::{on_cleanup, window, window_event_listener_untyped};
+    use leptos::prelude::{Effect, on_cleanup, window, window_event_listener_untyped};
     use wasm_bindgen::{JsCast, JsValue};
 
     fn member(of: &JsValue, name: &str) -> Option<JsValue> {
@@ -62,6 +62,11 @@ mod live {
             });
         });
         on_cleanup(move || came.remove());
+        Effect::new(move || {
+            if page.is_detailed() {
+                super::ask(page);
+            }
+        });
     }
 
     fn engine() -> Option<JsValue> {

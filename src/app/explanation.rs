@@ -1,9 +1,11 @@
 //! How a figure arises: its formula, its symbols, its source.
 
+use super::engine;
 use super::live::text;
 use super::page::Page;
 use crate::estimate::{Figure, explain};
 use crate::html;
+use crate::link;
 use leptos::prelude::*;
 
 /// The explanation of one figure while it is open, following the scenario.
@@ -15,6 +17,11 @@ pub(super) fn ExplanationPanel(page: Page, figure: Figure) -> impl IntoView {
 fn panel(page: Page, figure: Figure) -> String {
     if !page.explains(figure) {
         return String::new();
+    }
+    if let Figure::Memory(part) = figure
+        && page.read(|shown| shown.counted)
+    {
+        return engine::call("part", [part.key(), &link::query(&page.scenario())]);
     }
     let explanation = explain(&page.scenario(), figure);
     let mut beside = format!("<p class=\"result\">= {}</p>", explanation.result);

@@ -18,7 +18,7 @@ use leptos::prelude::*;
 pub(super) fn MemorySection(page: Page) -> impl IntoView {
     view! {
         <section class="memory" aria-labelledby="memory-heading">
-            <h2 id="memory-heading">"Memory on each GPU " <small>"rule of thumb"</small></h2>
+            <h2 id="memory-heading">"Memory on each GPU " <small>{text(move || page.read(|shown| shown.how.clone()))}</small></h2>
             <Bar page=page/>
             <Table page=page/>
             <Changes page=page/>
@@ -48,6 +48,7 @@ fn Bar(page: Page) -> impl IntoView {
                 type="button"
                 class="segment"
                 data-part=part.key()
+                hidden=absent(page, part)
                 aria-label=text(name)
                 aria-pressed=text(pressed)
                 style:left=text(move || percent(at(|segment| segment.left)))
@@ -115,7 +116,7 @@ fn Table(page: Page) -> impl IntoView {
         let how = text(move || how(page, part));
         let open = move || page.explains(figure);
         view! {
-            <tr data-part=part.key()>
+            <tr data-part=part.key() hidden=absent(page, part)>
                 <th scope="row">
                     <button
                         type="button"
@@ -167,12 +168,20 @@ fn Table(page: Page) -> impl IntoView {
     }
 }
 
+/// Whether a part is one that the rule of thumb does not know, and empty.
+fn absent(page: Page, part: Part) -> Signal<bool> {
+    flag(move || !Part::OF_THE_RULE.contains(&part) && page.estimate().memory.of(part) == Bytes(0))
+}
+
 /// The formula in a table's cell: with its values where it is short, in letters where it is long.
 fn how(page: Page, part: Part) -> String {
+    if page.read(|shown| shown.counted) {
+        return String::new();
+    }
     let term = rule_of_thumb::term::<Expression>(&page.scenario(), part);
     let formula = match part {
         Part::Activations => term.bytes.in_letters(),
-        Part::Weights | Part::Gradients | Part::Optimizer => term.bytes.in_values(),
+        _ => term.bytes.in_values(),
     };
     if term.detail.is_empty() {
         formula

@@ -18,7 +18,7 @@ mod question;
 mod sections;
 mod share;
 
-use crate::scenario::{Field, PRESETS};
+use crate::scenario::{Detail, Field, PRESETS};
 use leptos::either::Either;
 use leptos::prelude::*;
 pub use page::{Home, Page};
@@ -28,7 +28,7 @@ use controls::{ChoiceRow, NumberRow, PresetPicker, Segmented, SelectRow, TextRow
 use converter::Converter;
 use live::{flag, maybe, text};
 use memory::{MemorySection, Notes};
-use model::{ArchitectureFold, Importer, ModelPicker};
+use model::{ArchitectureFold, DetailFold, Importer, ModelPicker};
 use question::Question;
 use sections::Sections;
 use share::{EmbedFoot, Header};
@@ -170,6 +170,34 @@ fn end(page: Page) -> impl IntoView {
     }
 }
 
+/// What decides which tensors one GPU keeps.
+const SOFTWARE: [Detail; 12] = [
+    Detail::Stack,
+    Detail::Attention,
+    Detail::OptimizerStep,
+    Detail::Loss,
+    Detail::Base,
+    Detail::Compiled,
+    Detail::Dropout,
+    Detail::Offload,
+    Detail::Accumulation,
+    Detail::RecomputeEvery,
+    Detail::Adapters,
+    Detail::Frozen,
+];
+/// What decides how GPUs share the work, beside the tensor-parallel degree.
+const LAYOUT: [Detail; 9] = [
+    Detail::Sharding,
+    Detail::SequenceParallel,
+    Detail::Schedule,
+    Detail::Pipeline,
+    Detail::Chunks,
+    Detail::Context,
+    Detail::Expert,
+    Detail::ExpertTensor,
+    Detail::ShardGroup,
+];
+
 /// The controls after the first three.
 fn more_controls(page: Page) -> impl IntoView {
     let numbers = |fields: &[Field]| {
@@ -211,6 +239,9 @@ fn more_controls(page: Page) -> impl IntoView {
             <h2 id="shape-heading">"Shape"</h2>
             {numbers(&[Field::Sequence, Field::MicroBatch, Field::HIDDEN, Field::LAYERS, Field::HEADS])}
         </section>
+        <div hidden=rule>
+            <DetailFold page=page id="software" title="Software and kernels" details=&SOFTWARE/>
+        </div>
         <details class="fold">
             <summary>
                 "Parallelism"
@@ -220,6 +251,9 @@ fn more_controls(page: Page) -> impl IntoView {
             </summary>
             {numbers(&[Field::TensorParallel])}
         </details>
+        <div hidden=rule>
+            <DetailFold page=page id="layout-inputs" title="Layout" details=&LAYOUT/>
+        </div>
         <details class="fold">
             <summary>
                 "Gradients"

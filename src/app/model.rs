@@ -8,7 +8,7 @@ use super::page::Page;
 use crate::field::Kind;
 use crate::form::Entry;
 use crate::model::{MODELS, Model, ModelField};
-use crate::scenario::Field;
+use crate::scenario::{Detail, Field};
 use leptos::ev::KeyboardEvent;
 use leptos::prelude::*;
 use web_sys::HtmlInputElement;
@@ -106,8 +106,8 @@ pub(super) fn Importer(page: Page) -> impl IntoView {
 /// the page, because the rule of thumb has them too.
 #[component]
 pub(super) fn ArchitectureFold(page: Page) -> impl IntoView {
-    let rows = move || {
-        let mine = ModelField::ALL
+    let fields = || {
+        ModelField::ALL
             .into_iter()
             .filter(|field| {
                 !matches!(
@@ -115,9 +115,43 @@ pub(super) fn ArchitectureFold(page: Page) -> impl IntoView {
                     ModelField::Hidden | ModelField::Layers | ModelField::Heads
                 )
             })
-            .map(Field::Architecture);
-        let (choices, sizes): (Vec<_>, Vec<_>) =
-            mine.partition(|field| matches!(field.kind(), Kind::Choice(_)));
+            .map(Field::Architecture)
+            .collect::<Vec<_>>()
+    };
+    view! { <FieldFold page=page id="architecture" title="Architecture" fields=fields/> }
+}
+
+/// Some of the details of training.
+#[component]
+pub(super) fn DetailFold(
+    page: Page,
+    id: &'static str,
+    title: &'static str,
+    details: &'static [Detail],
+) -> impl IntoView {
+    let fields = move || {
+        details
+            .iter()
+            .copied()
+            .map(Field::Detail)
+            .collect::<Vec<_>>()
+    };
+    view! { <FieldFold page=page id=id title=title fields=fields/> }
+}
+
+/// Rows of fields that are made when a reader opens them: choices first, then sizes.
+#[component]
+fn FieldFold(
+    page: Page,
+    id: &'static str,
+    title: &'static str,
+    #[prop(into)] fields: Callback<(), Vec<Field>>,
+) -> impl IntoView {
+    let rows = move || {
+        let (choices, sizes): (Vec<_>, Vec<_>) = fields
+            .run(())
+            .into_iter()
+            .partition(|field| matches!(field.kind(), Kind::Choice(_)));
         let absent = move |field| flag(move || !page.scenario().has(field));
         let size = move |field| {
             view! { <div hidden=absent(field)><TextRow page=page field=field/></div> }
@@ -126,14 +160,14 @@ pub(super) fn ArchitectureFold(page: Page) -> impl IntoView {
             view! { <div hidden=absent(field)><SelectRow page=page field=field/></div> }
         };
         view! {
-            {sizes.into_iter().map(size).collect_view()}
             {choices.into_iter().map(choice).collect_view()}
+            {sizes.into_iter().map(size).collect_view()}
         }
     };
     let open = RwSignal::new(false);
     view! {
-        <details class="fold" id="architecture" on:toggle=act(move |event| open.set(browser::is_open(&event)))>
-            <summary>"Architecture " <span class="aside">{text(move || page.scenario().model_name())}</span></summary>
+        <details class="fold" id=id on:toggle=act(move |event| open.set(browser::is_open(&event)))>
+            <summary>{title}</summary>
             {move || open.get().then(rows)}
         </details>
     }

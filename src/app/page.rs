@@ -7,7 +7,9 @@ use crate::estimate::{Estimate, Figure, estimate};
 use crate::field::{Slider, Value};
 use crate::form::{Entry, Form};
 use crate::link::{self, Opened};
+use crate::memory::Memory;
 use crate::scenario::{Field, Scenario};
+use crate::units::Bytes;
 use leptos::prelude::*;
 
 /// Where the page finds itself.
@@ -56,18 +58,37 @@ pub struct Shown {
     pub changes: Vec<Change>,
     /// What to be told, a place for each of [`advice::RULES`].
     pub notes: [Option<Note>; advice::RULES.len()],
+    /// How memory was found: by rule of thumb, or counted and fullest in some moment.
+    pub how: String,
+    /// Whether it was counted, which only the second wasm can.
+    pub counted: bool,
+    engine: bool,
     sliders: [Slider; Field::SLIDERS.len()],
 }
 
 impl Shown {
-    fn of(scenario: Scenario) -> Self {
-        let estimate = estimate(&scenario);
+    fn of(scenario: Scenario, engine: bool) -> Self {
+        let mut estimate = estimate(&scenario);
+        let counted =
+            (engine && scenario.is_detailed()).then(|| count(&scenario, &mut estimate.memory));
+        let is_counted = matches!(counted, Some(Ok(_)));
         Self {
             scenario,
             estimate,
             bar: memory_bar(&estimate),
-            changes: advice::changes(&scenario),
+            changes: if is_counted {
+                Vec::new()
+            } else {
+                advice::changes(&scenario)
+            },
             notes: advice::notes(&scenario),
+            how: match counted {
+                Some(Ok(moment)) => format!("counted; fullest in {moment}"),
+                Some(Err(why)) => format!("rule of thumb: {why}"),
+                None => "rule of thumb".to_owned(),
+            },
+            counted: is_counted,
+            engine,
             sliders: Field::SLIDERS.map(|field| field.slider(&scenario)),
         }
     }
@@ -77,6 +98,23 @@ impl Shown {
         let place = Field::SLIDERS.iter().position(|other| *other == field);
         place.map_or_else(Slider::default, |place| self.sliders[place])
     }
+}
+
+/// Has the second wasm count memory: the moment in which it is fullest, or why it is not counted.
+fn count(scenario: &Scenario, memory: &mut Memory) -> Result<String, String> {
+    let answer = engine::call("memory", ["", &link::query(scenario)]);
+    let (bytes, words) = answer.split_once('\n').unwrap_or_default();
+    if bytes.is_empty() {
+        return Err(words.to_owned());
+    }
+    let digits = |text: &str| {
+        text.bytes()
+            .fold(0, |sum, digit| 10 * sum + u128::from(digit - b'0'))
+    };
+    for (part, bytes) in memory.parts.iter_mut().zip(bytes.split(' ')) {
+        *part = Bytes(digits(bytes));
+    }
+    Ok(words.to_owned())
 }
 
 /// The page's state. Copied freely: it is a handful of handles.
@@ -101,10 +139,13 @@ impl Page {
             home,
             state,
             shown: Memo::new_owning(move |last: Option<Shown>| {
-                let scenario = state.with(|state| *state.form.scenario());
+                let (scenario, engine) =
+                    state.with(|state| (*state.form.scenario(), state.engine == Engine::Ready));
                 match last {
-                    Some(last) if last.scenario == scenario => (last, false),
-                    _ => (Shown::of(scenario), true),
+                    Some(last) if last.scenario == scenario && last.engine == engine => {
+                        (last, false)
+                    }
+                    _ => (Shown::of(scenario, engine), true),
                 }
             }),
             errors: Memo::new(move |_| state.with(|state| state.form.errors())),

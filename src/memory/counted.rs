@@ -1,12 +1,15 @@
 //! A scenario's memory, counted tensor by tensor: what the detailed estimator makes of what a reader chose.
 
 use super::detailed::{AdapterDtype, Adapters, Overheads, Step, Targets, model_of};
-use super::ranks::Line;
 use super::ranks::cluster::{Cluster, NotCounted, Settings, cluster, tensors};
 use super::ranks::device::{OnRank, on_device};
+use super::ranks::{Line, Part as Held};
+use super::{Memory, Part};
+use crate::field::Choice;
 use crate::layout::Batch;
 use crate::model::Architecture;
 use crate::scenario::{Detail, Scenario};
+use crate::units::Bytes;
 
 /// The model as the scenario's training code writes it.
 pub fn model(scenario: &Scenario) -> Architecture {
@@ -89,13 +92,8 @@ pub fn lines(scenario: &Scenario, stage: u64) -> Result<Vec<Line>, NotCounted> {
 
 /// What the fullest GPU takes beside what is allocated.
 pub fn on_gpu(scenario: &Scenario, cluster: &Cluster) -> OnRank {
-    let overheads = match scenario.gpu().id {
-        id if ["h100", "h200", "h800", "b"]
-            .iter()
-            .any(|start| id.starts_with(start)) =>
-        {
-            Overheads::HOPPER
-        }
+    let overheads = match scenario.gpu().architecture {
+        "Hopper" | "Blackwell" | "Blackwell Ultra" | "Rubin" => Overheads::HOPPER,
         _ => Overheads::DEFAULT,
     };
     on_device(
@@ -104,4 +102,31 @@ pub fn on_gpu(scenario: &Scenario, cluster: &Cluster) -> OnRank {
         &scenario.layout(),
         &overheads,
     )
+}
+
+impl Part {
+    /// The part that a line of a rank's list belongs to.
+    pub const fn of(held: Held) -> Self {
+        match held {
+            Held::Parameters => Self::Weights,
+            Held::Gradients => Self::Gradients,
+            Held::Optimizer => Self::Optimizer,
+            Held::Activations => Self::Activations,
+            Held::Buffers => Self::Buffers,
+            Held::Temporaries => Self::Temporaries,
+        }
+    }
+}
+
+/// The fullest GPU's memory by part, as nvidia-smi would show it.
+pub fn memory(scenario: &Scenario, cluster: &Cluster) -> Memory {
+    let mut memory = Memory {
+        parts: Part::ALL.map(|_| Bytes(0)),
+    };
+    for &held in Held::ALL {
+        memory.parts[Part::of(held) as usize] = cluster.worst.of(held);
+    }
+    let used = on_gpu(scenario, cluster).used;
+    memory.parts[Part::Overhead as usize] = Bytes(used.0.saturating_sub(cluster.worst.peak.0));
+    memory
 }

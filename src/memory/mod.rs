@@ -19,11 +19,27 @@ pub enum Part {
     Optimizer,
     /// What the forward pass keeps for the backward pass.
     Activations,
+    /// Gathers, reductions and buckets that frameworks hold. Counted alone, as the next two are.
+    Buffers,
+    /// What the largest moment holds beside all these.
+    Temporaries,
+    /// What stands beside tensors: workspaces, what the allocator holds unused, communicators, the CUDA context.
+    Overhead,
 }
 
 impl Part {
     /// Every part, in the order of the chart.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 7] = [
+        Self::Weights,
+        Self::Gradients,
+        Self::Optimizer,
+        Self::Activations,
+        Self::Buffers,
+        Self::Temporaries,
+        Self::Overhead,
+    ];
+    /// The parts that the rule of thumb knows.
+    pub const OF_THE_RULE: [Self; 4] = [
         Self::Weights,
         Self::Gradients,
         Self::Optimizer,
@@ -37,6 +53,9 @@ impl Part {
             Self::Gradients => "gradients",
             Self::Optimizer => "optimizer",
             Self::Activations => "activations",
+            Self::Buffers => "buffers",
+            Self::Temporaries => "temporaries",
+            Self::Overhead => "overhead",
         }
     }
 
@@ -47,6 +66,9 @@ impl Part {
             Self::Gradients => "Gradients",
             Self::Optimizer => "Optimizer",
             Self::Activations => "Activations",
+            Self::Buffers => "Buffers",
+            Self::Temporaries => "Temporaries",
+            Self::Overhead => "Overhead",
         }
     }
 }

@@ -104,6 +104,10 @@ pub fn term<N: Number>(scenario: &Scenario, part: Part) -> Term<N> {
             (per_parameter(x, bytes), detail, &BYTES_PER_PARAMETER)
         }
         Part::Activations => (activations(x, scenario.recomputation()), "", &KORTHIKANTI),
+        // It knows of no more.
+        Part::Buffers | Part::Temporaries | Part::Overhead => {
+            (N::constant(0), "", &BYTES_PER_PARAMETER)
+        }
     };
     Term {
         part,

@@ -10,6 +10,7 @@ mod import;
 mod money;
 mod optimum;
 mod parameters;
+pub mod part;
 mod solution;
 
 pub use import::import;
