@@ -25,6 +25,7 @@ pub mod field;
 pub mod form;
 pub mod formula;
 pub mod hardware;
+pub mod launch;
 pub mod layout;
 pub mod link;
 pub mod memory;
