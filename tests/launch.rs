@@ -735,3 +735,55 @@ fn what_is_missing_is_said() {
     says(&training_arguments(&dual), "pipeline parallelism");
     says(&accelerate(&dual), "pipeline parallelism");
 }
+
+/// Where a tool recomputes every n-th layer only, at least as many as are needed, by the largest such n: from the n-th
+/// on (torchtitan/distributed/activation_checkpoint.py), from the first on (transformers/modeling_utils.py).
+#[test]
+fn enough_layers_are_recomputed() {
+    let plain = launch("llama-3-8b");
+    for layers in 1..=32 {
+        let on = Launch {
+            recomputed: Recomputed::Layer,
+            recomputed_layers: layers,
+            ..plain
+        };
+        let table: toml::Table = torchtitan(&on).parse().expect("TOML");
+        let section = table["activation_checkpoint"].as_table().expect("a table");
+        let from_the_nth = |n: u64| (1..=32).filter(|layer| layer % n == 0).count() as u64;
+        match section["mode"].as_str() {
+            Some("full") => assert!(layers > from_the_nth(2), "{layers}"),
+            Some("selective") => {
+                let n = section["selective_ac_option"].as_str().expect("text");
+                let n: u64 = n.parse().expect("a number");
+                assert!(
+                    from_the_nth(n) >= layers && from_the_nth(n + 1) < layers,
+                    "{layers} {n}"
+                );
+            }
+            mode => panic!("{mode:?}"),
+        }
+        check(&on);
+        let found = arguments(&training_arguments(&on));
+        let find = |key: &str| {
+            found
+                .iter()
+                .find(|(own, _)| own == key)
+                .map(|(_, value)| value)
+        };
+        assert_eq!(
+            find("activation_checkpointing").map(String::as_str),
+            Some("True")
+        );
+        let Some(kwargs) = find("activation_checkpointing_kwargs") else {
+            assert_eq!(layers, 32);
+            continue;
+        };
+        let n = kwargs
+            .strip_prefix("{\"every_n_layers\": ")
+            .and_then(|rest| rest.strip_suffix('}'));
+        let n: u64 = n.expect("a number").parse().expect("a number");
+        let from_the_first = |n: u64| (0..32).filter(|layer| layer % n == 0).count() as u64;
+        assert!(from_the_first(n) >= layers, "{layers} {n}");
+        assert!(n == 32 || from_the_first(n + 1) < layers, "{layers} {n}");
+    }
+}

@@ -24,40 +24,34 @@ pub fn training_arguments(launch: &Launch) -> String {
     argument(&mut text, "gradient_accumulation_steps", &accumulated);
     precision(&mut text, launch);
     optimizer(&mut text, launch);
-    let whole = match launch.recomputation() {
-        Recomputation::None => false,
-        Recomputation::All => true,
-        Recomputation::Some(layers) => {
-            text.missing(
-                &[
-                    "recomputing ",
-                    &layers.to_string(),
-                    " layers of each rank: all are recomputed",
-                ]
-                .concat(),
-            );
-            true
-        }
-        Recomputation::Attention => {
-            text.missing("recomputing attention's core alone");
-            false
-        }
-    };
-    match sharing(launch) {
+    let recomputation = launch.recomputation();
+    let all = recomputation == Recomputation::All;
+    let sharing = sharing(launch);
+    let fsdp = matches!(sharing, Sharing::Fsdp { .. });
+    match sharing {
         Sharing::Fsdp { reshard } => {
             argument(&mut text, "fsdp", "True");
             text.line(&["    fsdp_config={"]);
             text.line(&["        \"version\": 2,"]);
             text.line(&["        \"reshard_after_forward\": ", python(reshard), ","]);
             // FSDP's own gathers once less than the argument outside it.
-            text.line(&["        \"activation_checkpointing\": ", python(whole), ","]);
+            text.line(&["        \"activation_checkpointing\": ", python(all), ","]);
             text.line(&["    },"]);
         }
-        Sharing::DeepSpeed => {
-            argument(&mut text, "deepspeed", "\"deepspeed.json\"");
-            argument(&mut text, "gradient_checkpointing", python(whole));
+        Sharing::DeepSpeed => argument(&mut text, "deepspeed", "\"deepspeed.json\""),
+        Sharing::Nothing => {}
+    }
+    match recomputation {
+        Recomputation::None => {}
+        Recomputation::All if fsdp => {}
+        Recomputation::All => argument(&mut text, "activation_checkpointing", "True"),
+        Recomputation::Some(layers) => {
+            if fsdp {
+                text.note("Outside fsdp_config recomputed layers are gathered once more.");
+            }
+            every(&mut text, launch.fullest(), layers);
         }
-        Sharing::Nothing => argument(&mut text, "gradient_checkpointing", python(whole)),
+        Recomputation::Attention => text.missing("recomputing attention's core alone"),
     }
     if launch.stack == Stack::Liger {
         argument(&mut text, "use_liger_kernel", "True");
@@ -91,6 +85,32 @@ pub fn training_arguments(launch: &Launch) -> String {
     }
     text.line(&[")"]);
     text.finish()
+}
+
+/// Recomputes every n-th of a model's layers from the first on, of which at least so many are needed.
+fn every(text: &mut Text, all: u64, layers: u64) {
+    let step = match layers {
+        0 | 1 => all,
+        _ => all.saturating_sub(1) / (layers - 1),
+    };
+    let step = step.max(1);
+    argument(text, "activation_checkpointing", "True");
+    let kwargs = ["{\"every_n_layers\": ", &step.to_string(), "}"].concat();
+    argument(text, "activation_checkpointing_kwargs", &kwargs);
+    let count = all.div_ceil(step);
+    if count != layers {
+        text.missing(
+            &[
+                "recomputing ",
+                &layers.to_string(),
+                " of ",
+                &all.to_string(),
+                " layers: it recomputes ",
+                &count.to_string(),
+            ]
+            .concat(),
+        );
+    }
 }
 
 /// What shares states among data-parallel ranks.
@@ -225,10 +245,7 @@ pub fn accelerate(launch: &Launch) -> String {
 fn fsdp(text: &mut Text, launch: &Launch, reshard: bool) {
     let layout = &launch.layout;
     let word = |value: bool| if value { "true" } else { "false" };
-    let all = matches!(
-        launch.recomputation(),
-        Recomputation::All | Recomputation::Some(_)
-    );
+    let all = launch.recomputation() == Recomputation::All;
     text.line(&["fsdp_config:"]);
     text.line(&["  fsdp_version: 2"]);
     text.line(&["  fsdp_reshard_after_forward: ", word(reshard)]);
