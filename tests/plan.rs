@@ -55,6 +55,7 @@ fn question(fields: &str, family: Family, gpus: u64, batch: u64, gb: f64) -> (Ta
         schedule: Schedule::OneForwardOneBackward,
         most_chunks: 4,
         most_tensor: 16,
+        micro_batch: None,
     };
     (task, space)
 }

@@ -31,6 +31,11 @@ impl StateBytes {
         optimizer: 12.0,
         step: 0.0,
     };
+
+    /// All of a parameter, where one rank holds everything.
+    pub const fn all(&self) -> f64 {
+        self.weight + self.gradient + self.optimizer
+    }
 }
 
 /// Bytes of the largest moment of the fullest rank of a place, a model being run as `run` says.

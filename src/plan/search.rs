@@ -35,6 +35,8 @@ pub struct Space {
     pub most_chunks: u64,
     /// Ranks of tensor parallelism at most: those of a scale-up domain, or more.
     pub most_tensor: u64,
+    /// Sequences of a micro-batch, where only so many are looked at.
+    pub micro_batch: Option<u64>,
 }
 
 /// Why a combination cannot be.
@@ -323,7 +325,11 @@ impl Search {
                 continue;
             }
             // Every rank's share of the batch divides the largest share.
+            let only = self.space.micro_batch;
             for micro_batch in divisors_of_any(self.space.global_batch, &places, least_data) {
+                if only.is_some_and(|only| only != micro_batch) {
+                    continue;
+                }
                 for sequence_parallel in [false, true] {
                     if sequence_parallel && tensor == 1 {
                         continue;
