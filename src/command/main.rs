@@ -2,6 +2,7 @@
 
 mod check;
 mod fit;
+mod plan;
 
 use clap::{Parser, Subcommand};
 use petaday::estimate::estimate;
@@ -26,6 +27,15 @@ enum Command {
         /// A share link, or what stands after its question mark.
         #[arg(value_name = "QUERY-OR-URL")]
         link: String,
+    },
+    /// Prints every layout of a scenario that fits, the fastest first, as JSON lines; the last line sums up.
+    Plan {
+        /// A scenario in JSON, `-` for standard input.
+        #[arg(value_name = "FILE", default_value = "-")]
+        file: PathBuf,
+        /// Prints launch settings of the fastest layout for this tool instead.
+        #[arg(long, value_name = "TOOL")]
+        launch: Option<plan::Tool>,
     },
     /// Holds petaday to tables of outside facts: a line a row, then one JSON object a file.
     Check {
@@ -54,6 +64,7 @@ fn main() -> ExitCode {
                 false
             }
         },
+        Command::Plan { file, launch } => plan_file(&file, launch),
         Command::Check { files } => files.iter().all(|file| check_file(file)),
         Command::Fit { files } => fit_files(&files),
     };
@@ -61,6 +72,23 @@ fn main() -> ExitCode {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
+    }
+}
+
+/// Plans a scenario; says whether it could be read.
+fn plan_file(file: &Path, launch: Option<plan::Tool>) -> bool {
+    let read = if file.as_os_str() == "-" {
+        std::io::read_to_string(std::io::stdin())
+    } else {
+        std::fs::read_to_string(file)
+    };
+    match read {
+        Ok(text) => plan::plan(&text, launch),
+        Err(why) => {
+            let name = file.display().to_string();
+            println!("{}", json!({ "error": error(&name, &why.to_string()) }));
+            false
+        }
     }
 }
 

@@ -73,6 +73,20 @@ impl Reason {
         Self::Memory,
     ];
 
+    /// What files call it.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Heads => "heads",
+            Self::Sequence => "sequence",
+            Self::Layers => "layers",
+            Self::Batch => "batch",
+            Self::Experts => "experts",
+            Self::Interleaving => "interleaving",
+            Self::Sharding => "sharding",
+            Self::Memory => "memory",
+        }
+    }
+
     /// As a reader is told it.
     pub const fn sentence(self) -> &'static str {
         match self {
