@@ -38,7 +38,10 @@ pub fn training_arguments(launch: &Launch) -> String {
             text.line(&["        \"activation_checkpointing\": ", python(all), ","]);
             text.line(&["    },"]);
         }
-        Sharing::DeepSpeed => argument(&mut text, "deepspeed", "\"deepspeed.json\""),
+        Sharing::DeepSpeed => {
+            text.note("deepspeed.json is DeepSpeed's configuration without its comments.");
+            argument(&mut text, "deepspeed", "\"deepspeed.json\"");
+        }
         Sharing::Nothing => {}
     }
     match recomputation {

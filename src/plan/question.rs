@@ -175,6 +175,9 @@ impl Question {
             } else {
                 u64::from(self.accelerator.scale_up).max(1)
             },
+            most_context: self.gpus,
+            sequence_parallel: true,
+            recompute_all: false,
             micro_batch: self.micro_batch,
         }
     }

@@ -35,6 +35,12 @@ pub struct Space {
     pub most_chunks: u64,
     /// Ranks of tensor parallelism at most: those of a scale-up domain, or more.
     pub most_tensor: u64,
+    /// Ranks of context parallelism at most; 1 where the software has none.
+    pub most_context: u64,
+    /// Whether the software has sequence parallelism: both with and without are then looked at.
+    pub sequence_parallel: bool,
+    /// Whether every layer is recomputed whole, fit or not, as software does that knows nothing else.
+    pub recompute_all: bool,
     /// Sequences of a micro-batch, where only so many are looked at.
     pub micro_batch: Option<u64>,
 }
@@ -245,11 +251,13 @@ impl Search {
             gpus,
             global_batch,
             most_tensor,
+            most_context,
             ..
         } = self.space;
         let (architecture, sequence) = (self.task.architecture, self.task.sequence);
         for tensor in divisors(gpus).filter(|tensor| *tensor <= most_tensor) {
-            for context in divisors(gpus / tensor) {
+            let contexts = divisors(gpus / tensor);
+            for context in contexts.filter(|context| *context <= most_context) {
                 let mut places = Vec::new();
                 for stages in divisors(gpus / tensor / context) {
                     let data = gpus / tensor / context / stages;
@@ -345,7 +353,7 @@ impl Search {
                     continue;
                 }
                 for sequence_parallel in [false, true] {
-                    if sequence_parallel && tensor == 1 {
+                    if sequence_parallel && (tensor == 1 || !self.space.sequence_parallel) {
                         continue;
                     }
                     let shape = Shape {
@@ -561,13 +569,57 @@ impl Tally<'_> {
     }
 
     /// Solves what is recomputed, then ranks.
-    fn weigh(&mut self, mut place: Place, stages: &Stages, roads: &Roads, shares: &Shares) {
-        let capacity = self.space.capacity;
-        let seconds = |place: &Place| {
-            self.task
-                .step_time_on(self.costs, place, stages, roads)
-                .total()
+    fn weigh(&mut self, place: Place, stages: &Stages, roads: &Roads, shares: &Shares) {
+        let solved = if self.space.recompute_all {
+            self.whole(place, stages, roads, shares)
+        } else {
+            self.solved(place, stages, roads, shares)
         };
+        match solved {
+            Some((place, seconds, bytes)) => self.keep(place, seconds, bytes),
+            None => self.turn_down(place, stages, roads, shares),
+        }
+    }
+
+    fn seconds(&self, place: &Place, stages: &Stages, roads: &Roads) -> f64 {
+        let time = self.task.step_time_on(self.costs, place, stages, roads);
+        time.total()
+    }
+
+    /// Bytes of the fullest rank.
+    fn fullest(&self, place: &Place, shares: &Shares) -> f64 {
+        let peak = |load: &Load| {
+            load.with(shares)
+                .peak(self.shape, place.recomputed, place.recomputed_layers)
+        };
+        self.loads.iter().map(peak).fold(0.0, f64::max)
+    }
+
+    /// The place with every layer recomputed, with its seconds and bytes; none where it does not fit.
+    fn whole(
+        &self,
+        place: Place,
+        stages: &Stages,
+        roads: &Roads,
+        shares: &Shares,
+    ) -> Option<(Place, f64, f64)> {
+        let place = every_layer(place);
+        let bytes = self.fullest(&place, shares);
+        let fits = bytes <= self.space.capacity;
+        fits.then(|| (place, self.seconds(&place, stages, roads), bytes))
+    }
+
+    /// The place with the recomputation that costs least time, with its seconds and bytes; none where it does not fit
+    /// whatever is recomputed.
+    #[inline]
+    fn solved(
+        &self,
+        place: Place,
+        stages: &Stages,
+        roads: &Roads,
+        shares: &Shares,
+    ) -> Option<(Place, f64, f64)> {
+        let capacity = self.space.capacity;
         // As it is, if it fits so.
         let mut plainly: f64 = 0.0;
         let mut fitting = 0;
@@ -580,9 +632,7 @@ impl Tally<'_> {
             fitting += 1;
         }
         if plainly <= capacity {
-            let seconds = seconds(&place);
-            self.keep(place, seconds, plainly);
-            return;
+            return Some((place, self.seconds(&place, stages, roads), plainly));
         }
         let mut layers = Some(0);
         for load in self.loads.iter().skip(fitting) {
@@ -594,40 +644,33 @@ impl Tally<'_> {
                 }
             }
         }
-        let fullest = |recomputed, layers| {
-            self.loads
-                .iter()
-                .map(|load| load.with(shares).peak(self.shape, recomputed, layers))
-                .fold(0.0, f64::max)
-        };
         let whole = layers.map(|layers| Place {
             recomputed: Recomputed::Layer,
             recomputed_layers: layers,
             ..place
         });
-        let mut found = whole.map(|place| (place, seconds(&place)));
-        if self.task.software.attention != AttentionForm::Fused
-            && fullest(Recomputed::Attention, u64::MAX) <= capacity
-        {
+        let mut found = whole.map(|place| (place, self.seconds(&place, stages, roads)));
+        if self.task.software.attention != AttentionForm::Fused {
             // Recomputing the scores of every layer may cost less than a few layers whole, or more.
             let selective = Place {
                 recomputed: Recomputed::Attention,
                 recomputed_layers: u64::MAX,
                 ..place
             };
-            let time = seconds(&selective);
-            if found.is_none_or(|(_, other)| time < other) {
-                found = Some((selective, time));
+            if self.fullest(&selective, shares) <= capacity {
+                let time = self.seconds(&selective, stages, roads);
+                if found.is_none_or(|(_, other)| time < other) {
+                    found = Some((selective, time));
+                }
             }
         }
-        if let Some((place, seconds)) = found {
-            let bytes = fullest(place.recomputed, place.recomputed_layers);
-            self.keep(place, seconds, bytes);
-            return;
-        }
-        place.recomputed = Recomputed::Layer;
-        place.recomputed_layers = u64::MAX;
+        found.map(|(place, seconds)| (place, seconds, self.fullest(&place, shares)))
+    }
+
+    /// Counts a layout that does not fit, and keeps it if none misses by less.
+    fn turn_down(&mut self, place: Place, stages: &Stages, roads: &Roads, shares: &Shares) {
         self.rejected[Reason::Memory as usize] += 1;
+        let place = every_layer(place);
         let nearest = self.miss.map_or(f64::INFINITY, |miss| miss.bytes);
         let mut bytes: f64 = 0.0;
         for load in self.loads.iter() {
@@ -636,17 +679,15 @@ impl Tally<'_> {
                     .peak(self.shape, Recomputed::Layer, u64::MAX),
             );
             if bytes >= nearest {
-                break;
+                return;
             }
         }
-        if bytes < nearest {
-            *self.miss = Some(Candidate {
-                shape: self.costs.shape,
-                place,
-                seconds: seconds(&place),
-                bytes,
-            });
-        }
+        *self.miss = Some(Candidate {
+            shape: self.costs.shape,
+            place,
+            seconds: self.seconds(&place, stages, roads),
+            bytes,
+        });
     }
 
     fn keep(&mut self, place: Place, seconds: f64, bytes: f64) {
@@ -663,6 +704,13 @@ impl Tally<'_> {
         self.best.offer(candidate);
         offer_to_front(self.front, candidate);
     }
+}
+
+/// The place with every layer recomputed whole.
+const fn every_layer(mut place: Place) -> Place {
+    place.recomputed = Recomputed::Layer;
+    place.recomputed_layers = u64::MAX;
+    place
 }
 
 /// Whether a layout of such time and size would be on the front: none there is as fast and as small. The front is sorted:
