@@ -328,7 +328,10 @@ impl Search {
             return;
         }
         let cut = self.cuts.len() as u32;
-        let least_data = places.iter().map(|place| place.1).min().unwrap_or(1);
+        let mut micro_batches = micro_batches(self.space.global_batch, &places);
+        if let Some(only) = self.space.micro_batch {
+            micro_batches.retain(|micro_batch| *micro_batch == only);
+        }
         let experts = self
             .task
             .architecture
@@ -346,12 +349,7 @@ impl Search {
             if possible == 0 {
                 continue;
             }
-            // Every rank's share of the batch divides the largest share.
-            let only = self.space.micro_batch;
-            for micro_batch in divisors_of_any(self.space.global_batch, &places, least_data) {
-                if only.is_some_and(|only| only != micro_batch) {
-                    continue;
-                }
+            for &micro_batch in &micro_batches {
                 for sequence_parallel in [false, true] {
                     if sequence_parallel && (tensor == 1 || !self.space.sequence_parallel) {
                         continue;
@@ -831,18 +829,11 @@ fn divisors(count: u64) -> impl Iterator<Item = u64> {
     small.chain(large)
 }
 
-/// Micro-batches that divide some rank's share of the batch.
-fn divisors_of_any(
-    global_batch: u64,
-    places: &[(u64, u64, std::ops::Range<usize>)],
-    least_data: u64,
-) -> Vec<u64> {
-    let largest = global_batch / least_data;
-    (1..=largest)
-        .filter(|micro_batch| {
-            places
-                .iter()
-                .any(|(_, data, _)| (global_batch / data).is_multiple_of(*micro_batch))
-        })
-        .collect()
+/// Micro-batches that divide some rank's share of the batch, ascending.
+fn micro_batches(global_batch: u64, places: &[(u64, u64, std::ops::Range<usize>)]) -> Vec<u64> {
+    let shares = places.iter().map(|(_, data, _)| global_batch / data);
+    let mut all: Vec<u64> = shares.flat_map(divisors).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
 }
