@@ -2,6 +2,8 @@
 //!
 //! What exists is in tests/reference/options, each list taken from the tool's own source or documentation.
 
+mod support;
+
 use petaday::field::{Choice, LayerSet};
 use petaday::hardware::{Accelerator, Arithmetic};
 use petaday::launch::{Launch, accelerate, deepspeed, megatron, torchtitan, training_arguments};
@@ -11,6 +13,8 @@ use petaday::plan::{Question, Recomputed, Search};
 use petaday::training::{
     AttentionKernel, GradientDtype, Optimizer, OptimizerStep, Precision, Stack,
 };
+use proptest::prelude::*;
+use proptest::sample::select;
 use std::collections::BTreeMap;
 
 /// Options of a tool, each with the values it takes where the list says so.
@@ -785,5 +789,40 @@ fn enough_layers_are_recomputed() {
         let from_the_first = |n: u64| (0..32).filter(|layer| layer % n == 0).count() as u64;
         assert!(from_the_first(n) >= layers, "{layers} {n}");
         assert!(n == 32 || from_the_first(n + 1) < layers, "{layers} {n}");
+    }
+}
+
+proptest! {
+    #![proptest_config(support::cases(256))]
+
+    /// Of any architecture on any layout, options exist, once, with values they take.
+    #[test]
+    fn any_architecture_is_launched(
+        architecture in support::architecture(), degrees in (0..4u32, 0..4u32, 0..4u32, 0..3u32), chunks in 1..5u64,
+        sharding in select(Sharding::ALL.to_vec()), precision in select(Precision::ALL.to_vec()),
+        layers in 0..64u64,
+    ) {
+        let [data, tensor, pipeline, context] =
+            [degrees.0, degrees.1, degrees.2, degrees.3].map(|exponent| 1 << exponent);
+        let layout = Layout {
+            data,
+            tensor,
+            sequence_parallel: tensor > 1,
+            pipeline,
+            chunks: if pipeline > 1 { chunks } else { 1 },
+            context,
+            expert: if architecture.experts.is_some() { data } else { 1 },
+            sharding,
+            shard_group: data.div_ceil(2),
+            ..Layout::ONE_GPU
+        };
+        check(&Launch {
+            architecture,
+            layout,
+            precision,
+            recomputed: Recomputed::Layer,
+            recomputed_layers: layers,
+            ..launch("llama-3-8b")
+        });
     }
 }

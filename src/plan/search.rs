@@ -187,6 +187,7 @@ pub struct Search {
     front: Vec<Candidate>,
     miss: Option<Candidate>,
     loads: Vec<Load>,
+    shares: Vec<(Sharding, Shares)>,
 }
 
 /// A pipeline degree and number of chunks, its last chunk spared 0 to 3 layers.
@@ -235,6 +236,7 @@ impl Search {
             front: Vec::with_capacity(FRONT),
             miss: None,
             loads: Vec::new(),
+            shares: Vec::new(),
         };
         search.list();
         search
@@ -409,6 +411,7 @@ impl Search {
             front: &mut self.front,
             miss: &mut self.miss,
             loads: &mut self.loads,
+            shares: &mut self.shares,
         };
         for (_, data, pipelines) in &cut.places {
             let ranks = shape.tensor * shape.context * data;
@@ -434,6 +437,7 @@ impl Search {
                 recomputed_layers: 0,
             };
             let roads = self.task.roads(&costs, &place);
+            tally.share(*data);
             for pipeline in pipelines {
                 tally.count(pipeline, *data, micro_batches, &roads);
             }
@@ -505,9 +509,22 @@ struct Tally<'a> {
     front: &'a mut Vec<Candidate>,
     miss: &'a mut Option<Candidate>,
     loads: &'a mut Vec<Load>,
+    shares: &'a mut Vec<(Sharding, Shares)>,
 }
 
 impl Tally<'_> {
+    /// Prepares what so many data-parallel ranks may share.
+    fn share(&mut self, data: u64) {
+        let (states, shape) = (&self.space.states, &self.costs.shape);
+        let one = |sharding: &Sharding| (*sharding, Shares::of(states, *sharding, shape, data));
+        // One rank alone shares with nobody.
+        let alone = data * shape.context == 1;
+        let shardings = self.space.shardings.iter();
+        let shardings = shardings.take(if alone { 1 } else { usize::MAX });
+        self.shares.clear();
+        self.shares.extend(shardings.map(one));
+    }
+
     fn count(&mut self, pipeline: &Pipeline, data: u64, micro_batches: u64, roads: &Roads) {
         if pipeline.chunks > 1 && !micro_batches.is_multiple_of(pipeline.stages) {
             self.rejected[Reason::Interleaving as usize] += 1;
@@ -524,7 +541,6 @@ impl Tally<'_> {
             }
         }
         let Some(split) = split else { return };
-        let ranks = data * self.costs.shape.context;
         let flow = Flow {
             stages: pipeline.stages,
             chunks: pipeline.chunks,
@@ -535,11 +551,10 @@ impl Tally<'_> {
         let loads = split.ranks.iter();
         self.loads
             .extend(loads.map(|rank| Load::new(self.shape, rank, &flow)));
-        for &sharding in self.space.shardings {
-            // One rank alone shares with nobody.
-            if ranks == 1 && Some(&sharding) != self.space.shardings.first() {
-                continue;
-            }
+        for index in 0..self.shares.len() {
+            let Some(&(sharding, shares)) = self.shares.get(index) else {
+                return;
+            };
             let each_micro_batch = !matches!(
                 sharding,
                 Sharding::None | Sharding::Zero1 | Sharding::Distributed
@@ -548,7 +563,6 @@ impl Tally<'_> {
                 self.rejected[Reason::Sharding as usize] += 1;
                 continue;
             }
-            let shares = Shares::of(&self.space.states, sharding, &self.costs.shape, data);
             let place = Place {
                 data,
                 pipeline: pipeline.stages,
@@ -618,6 +632,11 @@ impl Tally<'_> {
         shares: &Shares,
     ) -> Option<(Place, f64, f64)> {
         let capacity = self.space.capacity;
+        // No recomputation takes states away.
+        let states = |load: &Load| load.with(shares).constant();
+        if self.loads.iter().any(|load| states(load) > capacity) {
+            return None;
+        }
         // As it is, if it fits so.
         let mut plainly: f64 = 0.0;
         let mut fitting = 0;
@@ -672,10 +691,11 @@ impl Tally<'_> {
         let nearest = self.miss.map_or(f64::INFINITY, |miss| miss.bytes);
         let mut bytes: f64 = 0.0;
         for load in self.loads.iter() {
-            bytes = bytes.max(
-                load.with(shares)
-                    .peak(self.shape, Recomputed::Layer, u64::MAX),
-            );
+            let loaded = load.with(shares);
+            if loaded.constant() >= nearest {
+                return;
+            }
+            bytes = bytes.max(loaded.peak(self.shape, Recomputed::Layer, u64::MAX));
             if bytes >= nearest {
                 return;
             }
