@@ -192,6 +192,26 @@ fn check(launch: &Launch) {
     let options = Options::of(TORCHTITAN);
     let text = torchtitan(launch);
     let table: toml::Table = text.parse().unwrap_or_else(|why| panic!("{why}\n{text}"));
+    // torchtitan/distributed/parallel_dims.py: degrees multiply to all ranks, and experts' ranks are among those that
+    // share weights, a sequence or matrices.
+    let degree = |key: &str| {
+        let degree = table["parallelism"]
+            .get(key)
+            .and_then(toml::Value::as_integer);
+        degree.unwrap_or(1) as u64
+    };
+    let sharing = degree("data_parallel_shard_degree")
+        * degree("context_parallel_degree")
+        * degree("tensor_parallel_degree");
+    let ranks = sharing * degree("data_parallel_replicate_degree");
+    assert_eq!(
+        ranks * degree("pipeline_parallel_degree"),
+        launch.layout.gpus()
+    );
+    assert!(
+        sharing.is_multiple_of(degree("expert_parallel_degree")),
+        "{text}"
+    );
     let mut found = Vec::new();
     toml_keys(&table, "", &mut found);
     admit_all(&options, found);

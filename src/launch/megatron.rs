@@ -5,7 +5,7 @@ use super::{Launch, Recomputation};
 use crate::field::LayerSet;
 use crate::layout::{Schedule, Sharding};
 use crate::model::{
-    Activation, Architecture, Experts, NormKind, NormPlaces, QkNorm, Router, RouterBias,
+    Activation, Architecture, Experts, Family, NormKind, NormPlaces, QkNorm, Router, RouterBias,
 };
 use crate::training::{AttentionKernel, Optimizer, Precision};
 
@@ -230,9 +230,10 @@ fn experts(flags: &mut Flags, launch: &Launch) {
         RouterBias::Buffer => flags.switch("--moe-router-enable-expert-bias"),
         RouterBias::Parameter => flags.missing("a trained bias of the router"),
     }
-    if experts.group_limited {
+    let family = launch.architecture.family;
+    if experts.group_limited || matches!(family, Family::DeepSeekV3) {
         flags.text.note(
-            "Experts are chosen from groups: add --moe-router-num-groups and --moe-router-group-topk.",
+            "Where experts are chosen from groups (n_group, topk_group) add --moe-router-num-groups, --moe-router-group-topk.",
         );
     }
     if experts.shared_gate {
@@ -242,7 +243,7 @@ fn experts(flags: &mut Flags, launch: &Launch) {
         flags.missing("biases on the experts' projections");
     }
     flags.word("--moe-token-dispatcher-type", "alltoall");
-    if sixteen_bit(launch.precision) == Some("--bf16") {
+    if sixteen_bit(launch) == Some("--bf16") {
         flags.switch("--moe-grouped-gemm");
     }
     let layout = &launch.layout;
@@ -285,7 +286,7 @@ fn sharing(flags: &mut Flags, launch: &Launch) {
     if layout.data * layout.context == 1 {
         return;
     }
-    let fp16 = sixteen_bit(launch.precision) == Some("--fp16");
+    let fp16 = sixteen_bit(launch) == Some("--fp16");
     // What --use-torch-fsdp2 refuses.
     let refused = layout.pipeline > 1
         || layout.expert > 1
@@ -329,7 +330,7 @@ fn sharing(flags: &mut Flags, launch: &Launch) {
 
 /// Precision, optimizer, kernels.
 fn training(flags: &mut Flags, launch: &Launch) {
-    if let Some(dtype) = sixteen_bit(launch.precision) {
+    if let Some(dtype) = sixteen_bit(launch) {
         flags.switch(dtype);
     }
     let four = launch.gradients.bytes(launch.precision) == 4;
@@ -340,6 +341,9 @@ fn training(flags: &mut Flags, launch: &Launch) {
         }
         Precision::Mixed => {
             flags.missing("FP32 weights under autocast: it keeps BF16 weights and an FP32 master");
+        }
+        Precision::Fp16MainGradients if launch.layout.expert > 1 => {
+            flags.missing("FP16 beside expert parallelism: BF16 stands for it");
         }
         Precision::Master | Precision::MainGradients | Precision::Fp16MainGradients => {}
     }
@@ -404,11 +408,12 @@ fn recomputation(flags: &mut Flags, launch: &Launch) {
     }
 }
 
-/// The flag of a 16-bit dtype; none for FP32.
-fn sixteen_bit(precision: Precision) -> Option<&'static str> {
-    match precision {
+/// The flag of a 16-bit dtype; none for FP32. Expert parallelism refuses FP16.
+fn sixteen_bit(launch: &Launch) -> Option<&'static str> {
+    match launch.precision {
         Precision::Fp32 => None,
-        Precision::Fp16MainGradients => Some("--fp16"),
+        Precision::Fp16MainGradients if launch.layout.expert == 1 => Some("--fp16"),
+        Precision::Fp16MainGradients => Some("--bf16"),
         Precision::SixteenBit | Precision::Mixed | Precision::Master | Precision::MainGradients => {
             Some("--bf16")
         }

@@ -134,13 +134,21 @@ fn training(text: &mut Text, launch: &Launch) {
 fn parallelism(text: &mut Text, launch: &Launch) {
     let layout = &launch.layout;
     section(text, "parallelism");
-    let (replicas, shards) = match layout.sharding {
+    let (mut replicas, mut shards) = match layout.sharding {
         Sharding::None => (layout.data, 1),
         _ => (launch.copies(), layout.data / launch.copies()),
     };
+    // Ranks of experts are taken from those that share weights (torchtitan/distributed/parallel_dims.py).
+    let from = shards * layout.context * layout.tensor;
+    let alone = layout.expert > 1 && !from.is_multiple_of(layout.expert);
+    if alone {
+        (replicas, shards) = (1, layout.data);
+        text.missing("expert parallelism over ranks that share no weights: FSDP shares them");
+    }
     count(text, "data_parallel_replicate_degree", replicas);
     count(text, "data_parallel_shard_degree", shards);
     match layout.sharding {
+        Sharding::None if alone => quoted(text, "fsdp_reshard_after_forward", "never"),
         Sharding::None => {}
         Sharding::Zero3 | Sharding::Fsdp1 | Sharding::Fsdp2 => {
             quoted(text, "fsdp_reshard_after_forward", "always");
