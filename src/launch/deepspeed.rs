@@ -88,12 +88,13 @@ fn precision(text: &mut Text, object: &mut Object, launch: &Launch) {
             object.member("torch_autocast", &enabled.text(2));
         }
         Precision::SixteenBit => {
-            enabled.word("bf16_master_weights_and_grads", "true");
-            enabled.word("bf16_optimizer_states", "true");
-            object.member("bf16", &enabled.text(2));
             if launch.layout.sharding == Sharding::None {
                 text.missing("BF16 states without ZeRO: it takes a stage from 1 to 3");
+            } else {
+                enabled.word("bf16_master_weights_and_grads", "true");
+                enabled.word("bf16_optimizer_states", "true");
             }
+            object.member("bf16", &enabled.text(2));
         }
         Precision::Master | Precision::MainGradients => {
             object.member("bf16", &enabled.text(2));
