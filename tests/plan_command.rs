@@ -190,3 +190,49 @@ fn launch_settings_are_printed() {
         assert!(success && text.contains(words), "{text}");
     }
 }
+
+#[test]
+fn inputs_are_swept() {
+    let scenario =
+        json!({ "model": "llama-3-8b", "gpus": 8, "global_batch": 256, "sequence": 8192 });
+    let sweep = |values: &str| {
+        let (success, text) = run(&scenario.to_string(), &["-", "--sweep", values]);
+        assert!(success, "{text}");
+        let lines: Vec<Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        lines
+    };
+    let lines = sweep("gpus=1,2,8,16");
+    assert_eq!(lines.len(), 5);
+    assert_eq!(lines[0]["fits"], false);
+    assert_eq!(
+        lines[4]["crossing"],
+        json!({ "input": "gpus", "fits": 2, "does_not_fit": 1 })
+    );
+    let real = |line: &Value, key: &str| line[key].as_f64().unwrap();
+    let (two, sixteen) = (&lines[1], &lines[3]);
+    assert_eq!(real(two, "efficiency"), 1.0);
+    let expected = 2.0 * real(two, "step_seconds") / (16.0 * real(sixteen, "step_seconds"));
+    assert!((real(sixteen, "efficiency") / expected - 1.0).abs() < 1e-9);
+    // The point is the plan's own first line.
+    let plan = plan(
+        &json!({ "model": "llama-3-8b", "gpus": 16, "global_batch": 256, "sequence": 8192, "layouts": 1 }),
+    );
+    for key in ["step_seconds", "tensor", "pipeline", "data", "bytes", "mfu"] {
+        assert_eq!(plan[0][key], sixteen[key], "{key}");
+    }
+    let hours = real(sixteen, "gpu_hours_per_billion_tokens");
+    assert!((hours - 1e9 / real(sixteen, "tokens_per_second") * 16.0 / 3_600.0).abs() < 1e-6);
+    let lines = sweep("sequence=8192,1048576,4194304");
+    let crossing = &lines[3]["crossing"];
+    assert_eq!(
+        crossing["does_not_fit"].as_u64().unwrap() - crossing["fits"].as_u64().unwrap(),
+        8_192
+    );
+    for wrong in ["gpus", "gpus=", "gpus=0", "wheels=4", "layers=9999"] {
+        let (success, _) = run(&scenario.to_string(), &["-", "--sweep", wrong]);
+        assert!(!success, "{wrong}");
+    }
+}

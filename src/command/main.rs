@@ -33,9 +33,8 @@ enum Command {
         /// A scenario in JSON, `-` for standard input.
         #[arg(value_name = "FILE", default_value = "-")]
         file: PathBuf,
-        /// Prints launch settings of the fastest layout for this tool instead.
-        #[arg(long, value_name = "TOOL")]
-        launch: Option<plan::Tool>,
+        #[command(flatten)]
+        choices: plan::Choices,
     },
     /// Holds petaday to tables of outside facts: a line a row, then one JSON object a file.
     Check {
@@ -64,7 +63,7 @@ fn main() -> ExitCode {
                 false
             }
         },
-        Command::Plan { file, launch } => plan_file(&file, launch),
+        Command::Plan { file, choices } => plan_file(&file, &choices),
         Command::Check { files } => files.iter().all(|file| check_file(file)),
         Command::Fit { files } => fit_files(&files),
     };
@@ -76,14 +75,14 @@ fn main() -> ExitCode {
 }
 
 /// Plans a scenario; says whether it could be read.
-fn plan_file(file: &Path, launch: Option<plan::Tool>) -> bool {
+fn plan_file(file: &Path, choices: &plan::Choices) -> bool {
     let read = if file.as_os_str() == "-" {
         std::io::read_to_string(std::io::stdin())
     } else {
         std::fs::read_to_string(file)
     };
     match read {
-        Ok(text) => plan::plan(&text, launch),
+        Ok(text) => plan::plan(&text, choices),
         Err(why) => {
             let name = file.display().to_string();
             println!("{}", json!({ "error": error(&name, &why.to_string()) }));

@@ -1,11 +1,13 @@
 //! `petaday plan`: a scenario in, its layouts out as JSON lines, the fastest first, and a last line that sums up.
 
 use petaday::compute::flop::{Counting, forward};
-use petaday::field::{Choice, options};
+use petaday::field::{Choice, MAX_LAYERS, options};
 use petaday::hardware::{Accelerator, Arithmetic};
 use petaday::launch::{Launch, accelerate, deepspeed, megatron, torchtitan, training_arguments};
 use petaday::model::{Architecture, Family, Model, ModelField};
-use petaday::plan::{Candidate, Question, Recomputed, Search, remedies};
+use petaday::plan::{
+    Candidate, Point, Question, Recomputed, Search, Swept, crossing, remedies, sweep,
+};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
@@ -24,8 +26,49 @@ pub enum Tool {
     Accelerate,
 }
 
+/// What a plan prints beside its layouts, or instead of them.
+#[derive(clap::Args)]
+pub struct Choices {
+    /// Prints launch settings of the fastest layout for this tool instead.
+    #[arg(long, value_name = "TOOL", conflicts_with = "sweep")]
+    launch: Option<Tool>,
+    /// Prints the fastest layout at each value of one input instead, such as `gpus=8,16,32`: gpus, sequence, micro_batch,
+    /// global_batch or layers.
+    #[arg(long, value_name = "INPUT=VALUES", value_parser = swept)]
+    sweep: Option<(Swept, Vec<u64>)>,
+}
+
+/// An input and its values.
+fn swept(text: &str) -> Result<(Swept, Vec<u64>), String> {
+    let (key, values) = text.split_once('=').unwrap_or((text, ""));
+    let swept = SWEPT.iter().find(|(own, _)| *own == key);
+    let Some((_, swept)) = swept else {
+        let keys: Vec<&str> = SWEPT.iter().map(|(own, _)| *own).collect();
+        return Err(format!("`{key}` is none of {}", keys.join(", ")));
+    };
+    let most = match swept {
+        Swept::Layers => MAX_LAYERS - 1,
+        _ => 1 << 24,
+    };
+    let one = |text: &str| match text.trim().parse() {
+        Ok(value) if (1..=most).contains(&value) => Ok(value),
+        _ => Err(format!("`{text}` is no whole number from 1 to {most}")),
+    };
+    let values: Result<Vec<u64>, String> = values.split(',').map(one).collect();
+    Ok((*swept, values?))
+}
+
+/// Inputs that can be swept, as files call them.
+const SWEPT: [(&str, Swept); 5] = [
+    ("gpus", Swept::Gpus),
+    ("sequence", Swept::Sequence),
+    ("micro_batch", Swept::MicroBatch),
+    ("global_batch", Swept::GlobalBatch),
+    ("layers", Swept::Layers),
+];
+
 /// Prints the plan of a scenario; says whether it could be read.
-pub fn plan(text: &str, tool: Option<Tool>) -> bool {
+pub fn plan(text: &str, choices: &Choices) -> bool {
     let (question, lines) = match read(text) {
         Ok(read) => read,
         Err(errors) => {
@@ -37,9 +80,13 @@ pub fn plan(text: &str, tool: Option<Tool>) -> bool {
             return false;
         }
     };
+    if let Some((swept, values)) = &choices.sweep {
+        print_sweep(&question, *swept, values);
+        return true;
+    }
     let mut search = Search::new(question.task(), question.space());
     search.finish();
-    if let Some(tool) = tool {
+    if let Some(tool) = choices.launch {
         return launch(&question, &search, tool);
     }
     for (index, found) in search.best().iter().take(lines).enumerate() {
@@ -50,6 +97,83 @@ pub fn plan(text: &str, tool: Option<Tool>) -> bool {
     println!("{}", summary(&question, &search, lines));
     true
 }
+
+/// Prints a line for each value, and one with the capacity crossing between two of them, to the values' common divisor.
+fn print_sweep(question: &Question, swept: Swept, values: &[u64]) {
+    let key = SWEPT.iter().find(|(_, own)| *own == swept);
+    let key = key.map_or("value", |(key, _)| *key);
+    let mut first: Option<Point> = None;
+    let mut crossed = None;
+    let mut before: Option<Point> = None;
+    for point in sweep(question, swept, values) {
+        first = first.or(Some(point).filter(|point| point.best.is_some()));
+        if let Some(before) = before.filter(|before| before.best.is_some() != point.best.is_some())
+        {
+            let (fits, fails) = match point.best {
+                Some(_) => (point.value, before.value),
+                None => (before.value, point.value),
+            };
+            crossed = crossed.or(Some((fits, fails)));
+        }
+        before = Some(point);
+        println!("{}", swept_line(question, key, swept, &point, &first));
+    }
+    let step = values.iter().copied().fold(0, divisor);
+    let crossing = crossed.and_then(|(fits, fails)| crossing(question, swept, fits, fails, step));
+    let crossing = crossing.map(|found| {
+        json!({ "input": key, "fits": found.fits.value, "does_not_fit": found.fails.value })
+    });
+    println!("{}", json!({ "crossing": crossing }));
+}
+
+/// The greatest common divisor.
+const fn divisor(one: u64, other: u64) -> u64 {
+    let (mut one, mut other) = (one, other);
+    while other > 0 {
+        (one, other) = (other, one % other);
+    }
+    one
+}
+
+/// One value: its fastest layout, least memory, cost, and tokens of an accelerator and second over the first that fits.
+fn swept_line(
+    question: &Question,
+    key: &str,
+    swept: Swept,
+    point: &Point,
+    first: &Option<Point>,
+) -> Value {
+    let changed = swept.at(question, point.value);
+    let mut line = Map::new();
+    if let Some(best) = &point.best {
+        let search = Search::new(changed.task(), changed.space());
+        line = layout(&changed, &search, best);
+    }
+    let hours = point.gpu_hours(TOKENS);
+    let dollars = changed.accelerator.price.and_then(|price| {
+        let of = |price| point.dollars(TOKENS, price);
+        Some(json!([of(price.low)?, of(price.high)?]))
+    });
+    let efficiency = first.and_then(|first| point.efficiency(&first));
+    let least = point.smallest.map(|one| one.bytes.ceil() as u64);
+    for (name, value) in [
+        (key, json!(point.value)),
+        ("gpus", json!(point.gpus)),
+        ("parameters", json!(point.parameters)),
+        ("fits", json!(point.best.is_some())),
+        ("efficiency", json!(efficiency)),
+        ("least_bytes", json!(least)),
+        ("capacity_bytes", json!(point.capacity.floor() as u64)),
+        ("gpu_hours_per_billion_tokens", json!(hours)),
+        ("dollars_per_billion_tokens", json!(dollars)),
+    ] {
+        line.insert(name.to_owned(), value);
+    }
+    Value::Object(line)
+}
+
+/// Tokens that costs are told for.
+const TOKENS: f64 = 1e9;
 
 /// Prints the settings of the fastest layout; says whether there is one.
 fn launch(question: &Question, search: &Search, tool: Tool) -> bool {

@@ -1,7 +1,9 @@
 //! Launch settings: a layout and how a model is trained on it, as the options of the tools that launch such runs.
 //!
 //! Only options that these tools have are named, of a version that is said; a test holds each to a list taken from the
-//! tool itself. What a tool cannot express is said in a comment of what is written, never left out.
+//! tool itself. What a tool cannot express is said in a comment of what is written, never left out. Settings of a few
+//! thousand plans were also read by what the tools check them with: Megatron-LM's `validate_args`, `DeepSpeedConfig`,
+//! torchtitan's dataclasses, `TrainingArguments`, accelerate's `load_config_from_file`.
 
 mod deepspeed;
 mod huggingface;

@@ -86,19 +86,33 @@ impl Search {
 
     /// How many layouts were weighed and how many fit.
     pub fn sentence(&self) -> String {
-        let (counted, fitting) = (grouped(self.counted().into()), self.fitting());
-        let gpus = grouped(self.space().gpus.into());
-        match fitting {
-            0 => ["None of ", &counted, " layouts on ", &gpus, " GPUs fits."].concat(),
-            _ => [
-                &grouped(fitting.into()),
-                " of ",
-                &counted,
-                " layouts on ",
-                &gpus,
-                " GPUs fit.",
-            ]
-            .concat(),
+        let gpus = match self.space().gpus {
+            1 => String::from("1 GPU"),
+            gpus => [&grouped(gpus.into()), " GPUs"].concat(),
+        };
+        match (self.counted(), self.fitting()) {
+            (0, _) => ["There is no layout on ", &gpus, "."].concat(),
+            (1, 0) => ["The one layout on ", &gpus, " does not fit."].concat(),
+            (1, _) => ["The one layout on ", &gpus, " fits."].concat(),
+            (counted, fitting) => {
+                let counted = grouped(counted.into());
+                let (fit, verb) = match fitting {
+                    0 => (String::from("None"), "fits"),
+                    1 => (String::from("1"), "fits"),
+                    _ => (grouped(fitting.into()), "fit"),
+                };
+                [
+                    &fit,
+                    " of ",
+                    &counted,
+                    " layouts on ",
+                    &gpus,
+                    " ",
+                    verb,
+                    ".",
+                ]
+                .concat()
+            }
         }
     }
 
@@ -287,6 +301,7 @@ fn parts(candidate: &Candidate) -> [(String, bool); 9] {
     };
     let sharding = match place.sharding {
         Sharding::None => String::from("nothing shared"),
+        Sharding::Distributed => String::from("distributed optimizer"),
         sharding => sharding.label().to_owned(),
     };
     [

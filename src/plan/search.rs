@@ -105,7 +105,7 @@ impl Reason {
             Self::Sharding => {
                 "pipeline stages do not share gradients or weights with this software"
             }
-            Self::Memory => "it does not fit into memory, even with every layer recomputed",
+            Self::Memory => "memory is too small, even with every layer recomputed",
         }
     }
 }
