@@ -9,7 +9,8 @@
 //! 4. [`scenario`] everything a reader chose, valid by construction
 //! 5. [`compute`] a run's FLOP and time, the converter between them, scaling laws, solving
 //! 6. [`memory`] what each GPU holds
-//! 7. [`estimate`] the whole core in one call, [`advice`] beside it; [`plan`] the search over layouts
+//! 7. [`estimate`] the whole core in one call, [`advice`] beside it; [`plan`] the search over layouts, [`launch`] what it
+//!    finds as tools are told it
 //! 8. [`link`] a scenario as a URL and back
 //! 9. [`form`] what is typed and not yet valid
 //! 10. [`report`] and [`chart`] an estimate as text, as rectangles
@@ -28,6 +29,7 @@ pub mod form;
 pub mod formula;
 pub mod hardware;
 mod html;
+pub mod launch;
 pub mod layout;
 pub mod link;
 pub mod memory;

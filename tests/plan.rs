@@ -55,6 +55,10 @@ fn question(fields: &str, family: Family, gpus: u64, batch: u64, gb: f64) -> (Ta
         schedule: Schedule::OneForwardOneBackward,
         most_chunks: 4,
         most_tensor: 16,
+        most_context: gpus,
+        sequence_parallel: true,
+        recompute_all: false,
+        micro_batch: None,
     };
     (task, space)
 }
@@ -85,7 +89,9 @@ fn naive(task: &Task, space: &Space) -> Naive {
     };
     let divides = |divisor: u64, count: u64| count.is_multiple_of(divisor);
     for tensor in (1..=space.gpus.min(space.most_tensor)).filter(|t| divides(*t, space.gpus)) {
-        for context in (1..=space.gpus).filter(|c| divides(tensor * c, space.gpus)) {
+        let contexts =
+            (1..=space.gpus.min(space.most_context)).filter(|c| divides(tensor * c, space.gpus));
+        for context in contexts {
             for stages in (1..=space.gpus).filter(|p| divides(tensor * context * p, space.gpus)) {
                 let data = space.gpus / tensor / context / stages;
                 let reason = if !divides(tensor, architecture.attention.heads) {
@@ -111,8 +117,11 @@ fn naive(task: &Task, space: &Space) -> Naive {
                     }
                     let share = space.global_batch / data;
                     for micro_batch in (1..=share).filter(|b| divides(*b, share)) {
+                        if space.micro_batch.is_some_and(|only| only != micro_batch) {
+                            continue;
+                        }
                         for sequence_parallel in [false, true] {
-                            if sequence_parallel && tensor == 1 {
+                            if sequence_parallel && (tensor == 1 || !space.sequence_parallel) {
                                 continue;
                             }
                             let shape = Shape {
@@ -181,8 +190,12 @@ fn pipelines(task: &Task, space: &Space, shape: Shape, at: (u64, u64, u64), foun
             if task.software.attention != AttentionForm::Fused {
                 tried.push((Recomputed::Attention, u64::MAX));
             }
+            tried.extend(whole);
+            if space.recompute_all {
+                tried = vec![(Recomputed::Layer, u64::MAX)];
+            }
             let mut best: Option<Candidate> = None;
-            for (recomputed, recomputed_layers) in tried.into_iter().chain(whole) {
+            for (recomputed, recomputed_layers) in tried {
                 let place = Place {
                     recomputed,
                     recomputed_layers,
@@ -293,6 +306,21 @@ fn finds_what_nested_loops_find() {
         ..space.run
     };
     same(task, Space { run, ..space });
+    // What older software lacks, and what a reader has settled.
+    let old = Space {
+        run,
+        most_context: 1,
+        sequence_parallel: false,
+        recompute_all: true,
+        ..space
+    };
+    same(task, old);
+    let settled = Space {
+        micro_batch: Some(2),
+        most_context: 2,
+        ..space
+    };
+    same(task, settled);
 }
 
 proptest! {

@@ -4,6 +4,7 @@ mod check;
 mod estimate;
 mod fit;
 mod lines;
+mod plan;
 mod row;
 mod scenario;
 mod schema;
@@ -32,6 +33,14 @@ enum Command {
     },
     /// Prints the JSON schema of what `estimate` reads.
     Schema,
+    /// Prints every layout of a scenario that fits, the fastest first, as JSON lines; the last line sums up.
+    Plan {
+        /// A scenario in JSON, `-` for standard input.
+        #[arg(value_name = "FILE", default_value = "-")]
+        file: PathBuf,
+        #[command(flatten)]
+        choices: plan::Choices,
+    },
     /// Holds petaday to tables of outside facts: a line a row, then one JSON object a file.
     Check {
         /// Tables as JSON or JSON lines.
@@ -51,6 +60,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Estimate { input } => estimate::run(&input),
         Command::Schema => schema::print(),
+        Command::Plan { file, choices } => plan_file(&file, &choices),
         Command::Check { files } => files.iter().all(|file| check_file(file)),
         Command::Fit { files } => fit_files(&files),
     };
@@ -58,6 +68,23 @@ fn main() -> ExitCode {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
+    }
+}
+
+/// Plans a scenario; says whether it could be read.
+fn plan_file(file: &Path, choices: &plan::Choices) -> bool {
+    let read = if file.as_os_str() == "-" {
+        std::io::read_to_string(std::io::stdin())
+    } else {
+        std::fs::read_to_string(file)
+    };
+    match read {
+        Ok(text) => plan::plan(&text, choices),
+        Err(why) => {
+            let name = file.display().to_string();
+            println!("{}", json!({ "error": error(&name, &why.to_string()) }));
+            false
+        }
     }
 }
 

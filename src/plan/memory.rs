@@ -31,6 +31,11 @@ impl StateBytes {
         optimizer: 12.0,
         step: 0.0,
     };
+
+    /// All of a parameter, where one rank holds everything.
+    pub const fn all(&self) -> f64 {
+        self.weight + self.gradient + self.optimizer
+    }
 }
 
 /// Bytes of the largest moment of the fullest rank of a place, a model being run as `run` says.
@@ -390,6 +395,12 @@ pub(super) struct Loaded<'a> {
 }
 
 impl Loaded<'_> {
+    /// Bytes that stay through a step, whatever is recomputed: states, buffers, gathered weights.
+    #[inline]
+    pub const fn constant(&self) -> f64 {
+        self.constant
+    }
+
     /// Bytes of its largest moment, with `layers` of it recomputed whole, or all of its attention's cores.
     #[inline]
     pub fn peak(&self, shape: &RankShape, recomputed: Recomputed, layers: u64) -> f64 {
@@ -413,10 +424,6 @@ impl Loaded<'_> {
     #[inline]
     pub fn least_recomputed(&self, shape: &RankShape, capacity: f64) -> Option<u64> {
         let load = self.load;
-        // No recomputation takes states away.
-        if self.constant > capacity {
-            return None;
-        }
         let none = self.largest(shape, load.saved, 0.0);
         if none <= capacity {
             return Some(0);

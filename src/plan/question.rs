@@ -43,6 +43,8 @@ pub struct Question {
     pub most_chunks: u64,
     /// Whether tensor-parallel groups may be larger than what scale-up links join.
     pub tensor_beyond_links: bool,
+    /// Sequences of a micro-batch, where they are given and not searched.
+    pub micro_batch: Option<u64>,
 }
 
 impl Question {
@@ -70,6 +72,7 @@ impl Question {
             reserve: RESERVE * accelerator.usable.0 as f64,
             most_chunks: 16,
             tensor_beyond_links: false,
+            micro_batch: None,
         }
     }
 
@@ -172,6 +175,10 @@ impl Question {
             } else {
                 u64::from(self.accelerator.scale_up).max(1)
             },
+            most_context: self.gpus,
+            sequence_parallel: true,
+            recompute_all: false,
+            micro_batch: self.micro_batch,
         }
     }
 }

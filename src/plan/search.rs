@@ -35,6 +35,14 @@ pub struct Space {
     pub most_chunks: u64,
     /// Ranks of tensor parallelism at most: those of a scale-up domain, or more.
     pub most_tensor: u64,
+    /// Ranks of context parallelism at most; 1 where the software has none.
+    pub most_context: u64,
+    /// Whether the software has sequence parallelism: both with and without are then looked at.
+    pub sequence_parallel: bool,
+    /// Whether every layer is recomputed whole, fit or not, as software does that knows nothing else.
+    pub recompute_all: bool,
+    /// Sequences of a micro-batch, where only so many are looked at.
+    pub micro_batch: Option<u64>,
 }
 
 /// Why a combination cannot be.
@@ -71,6 +79,20 @@ impl Reason {
         Self::Memory,
     ];
 
+    /// What files call it.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Heads => "heads",
+            Self::Sequence => "sequence",
+            Self::Layers => "layers",
+            Self::Batch => "batch",
+            Self::Experts => "experts",
+            Self::Interleaving => "interleaving",
+            Self::Sharding => "sharding",
+            Self::Memory => "memory",
+        }
+    }
+
     /// As a reader is told it.
     pub const fn sentence(self) -> &'static str {
         match self {
@@ -83,7 +105,7 @@ impl Reason {
             Self::Sharding => {
                 "pipeline stages do not share gradients or weights with this software"
             }
-            Self::Memory => "it does not fit into memory, even with every layer recomputed",
+            Self::Memory => "memory is too small, even with every layer recomputed",
         }
     }
 }
@@ -165,6 +187,7 @@ pub struct Search {
     front: Vec<Candidate>,
     miss: Option<Candidate>,
     loads: Vec<Load>,
+    shares: Vec<(Sharding, Shares)>,
 }
 
 /// A pipeline degree and number of chunks, its last chunk spared 0 to 3 layers.
@@ -213,6 +236,7 @@ impl Search {
             front: Vec::with_capacity(FRONT),
             miss: None,
             loads: Vec::new(),
+            shares: Vec::new(),
         };
         search.list();
         search
@@ -229,11 +253,13 @@ impl Search {
             gpus,
             global_batch,
             most_tensor,
+            most_context,
             ..
         } = self.space;
         let (architecture, sequence) = (self.task.architecture, self.task.sequence);
         for tensor in divisors(gpus).filter(|tensor| *tensor <= most_tensor) {
-            for context in divisors(gpus / tensor) {
+            let contexts = divisors(gpus / tensor);
+            for context in contexts.filter(|context| *context <= most_context) {
                 let mut places = Vec::new();
                 for stages in divisors(gpus / tensor / context) {
                     let data = gpus / tensor / context / stages;
@@ -304,7 +330,10 @@ impl Search {
             return;
         }
         let cut = self.cuts.len() as u32;
-        let least_data = places.iter().map(|place| place.1).min().unwrap_or(1);
+        let mut micro_batches = micro_batches(self.space.global_batch, &places);
+        if let Some(only) = self.space.micro_batch {
+            micro_batches.retain(|micro_batch| *micro_batch == only);
+        }
         let experts = self
             .task
             .architecture
@@ -322,10 +351,9 @@ impl Search {
             if possible == 0 {
                 continue;
             }
-            // Every rank's share of the batch divides the largest share.
-            for micro_batch in divisors_of_any(self.space.global_batch, &places, least_data) {
+            for &micro_batch in &micro_batches {
                 for sequence_parallel in [false, true] {
-                    if sequence_parallel && tensor == 1 {
+                    if sequence_parallel && (tensor == 1 || !self.space.sequence_parallel) {
                         continue;
                     }
                     let shape = Shape {
@@ -383,6 +411,7 @@ impl Search {
             front: &mut self.front,
             miss: &mut self.miss,
             loads: &mut self.loads,
+            shares: &mut self.shares,
         };
         for (_, data, pipelines) in &cut.places {
             let ranks = shape.tensor * shape.context * data;
@@ -408,6 +437,7 @@ impl Search {
                 recomputed_layers: 0,
             };
             let roads = self.task.roads(&costs, &place);
+            tally.share(*data);
             for pipeline in pipelines {
                 tally.count(pipeline, *data, micro_batches, &roads);
             }
@@ -479,9 +509,22 @@ struct Tally<'a> {
     front: &'a mut Vec<Candidate>,
     miss: &'a mut Option<Candidate>,
     loads: &'a mut Vec<Load>,
+    shares: &'a mut Vec<(Sharding, Shares)>,
 }
 
 impl Tally<'_> {
+    /// Prepares what so many data-parallel ranks may share.
+    fn share(&mut self, data: u64) {
+        let (states, shape) = (&self.space.states, &self.costs.shape);
+        let one = |sharding: &Sharding| (*sharding, Shares::of(states, *sharding, shape, data));
+        // One rank alone shares with nobody.
+        let alone = data * shape.context == 1;
+        let shardings = self.space.shardings.iter();
+        let shardings = shardings.take(if alone { 1 } else { usize::MAX });
+        self.shares.clear();
+        self.shares.extend(shardings.map(one));
+    }
+
     fn count(&mut self, pipeline: &Pipeline, data: u64, micro_batches: u64, roads: &Roads) {
         if pipeline.chunks > 1 && !micro_batches.is_multiple_of(pipeline.stages) {
             self.rejected[Reason::Interleaving as usize] += 1;
@@ -498,7 +541,6 @@ impl Tally<'_> {
             }
         }
         let Some(split) = split else { return };
-        let ranks = data * self.costs.shape.context;
         let flow = Flow {
             stages: pipeline.stages,
             chunks: pipeline.chunks,
@@ -509,11 +551,10 @@ impl Tally<'_> {
         let loads = split.ranks.iter();
         self.loads
             .extend(loads.map(|rank| Load::new(self.shape, rank, &flow)));
-        for &sharding in self.space.shardings {
-            // One rank alone shares with nobody.
-            if ranks == 1 && Some(&sharding) != self.space.shardings.first() {
-                continue;
-            }
+        for index in 0..self.shares.len() {
+            let Some(&(sharding, shares)) = self.shares.get(index) else {
+                return;
+            };
             let each_micro_batch = !matches!(
                 sharding,
                 Sharding::None | Sharding::Zero1 | Sharding::Distributed
@@ -522,7 +563,6 @@ impl Tally<'_> {
                 self.rejected[Reason::Sharding as usize] += 1;
                 continue;
             }
-            let shares = Shares::of(&self.space.states, sharding, &self.costs.shape, data);
             let place = Place {
                 data,
                 pipeline: pipeline.stages,
@@ -541,13 +581,62 @@ impl Tally<'_> {
     }
 
     /// Solves what is recomputed, then ranks.
-    fn weigh(&mut self, mut place: Place, stages: &Stages, roads: &Roads, shares: &Shares) {
-        let capacity = self.space.capacity;
-        let seconds = |place: &Place| {
-            self.task
-                .step_time_on(self.costs, place, stages, roads)
-                .total()
+    fn weigh(&mut self, place: Place, stages: &Stages, roads: &Roads, shares: &Shares) {
+        let solved = if self.space.recompute_all {
+            self.whole(place, stages, roads, shares)
+        } else {
+            self.solved(place, stages, roads, shares)
         };
+        match solved {
+            Some((place, seconds, bytes)) => self.keep(place, seconds, bytes),
+            None => self.turn_down(place, stages, roads, shares),
+        }
+    }
+
+    fn seconds(&self, place: &Place, stages: &Stages, roads: &Roads) -> f64 {
+        let time = self.task.step_time_on(self.costs, place, stages, roads);
+        time.total()
+    }
+
+    /// Bytes of the fullest rank.
+    fn fullest(&self, place: &Place, shares: &Shares) -> f64 {
+        let peak = |load: &Load| {
+            load.with(shares)
+                .peak(self.shape, place.recomputed, place.recomputed_layers)
+        };
+        self.loads.iter().map(peak).fold(0.0, f64::max)
+    }
+
+    /// The place with every layer recomputed, with its seconds and bytes; none where it does not fit.
+    fn whole(
+        &self,
+        place: Place,
+        stages: &Stages,
+        roads: &Roads,
+        shares: &Shares,
+    ) -> Option<(Place, f64, f64)> {
+        let place = every_layer(place);
+        let bytes = self.fullest(&place, shares);
+        let fits = bytes <= self.space.capacity;
+        fits.then(|| (place, self.seconds(&place, stages, roads), bytes))
+    }
+
+    /// The place with the recomputation that costs least time, with its seconds and bytes; none where it does not fit
+    /// whatever is recomputed.
+    #[inline]
+    fn solved(
+        &self,
+        place: Place,
+        stages: &Stages,
+        roads: &Roads,
+        shares: &Shares,
+    ) -> Option<(Place, f64, f64)> {
+        let capacity = self.space.capacity;
+        // No recomputation takes states away.
+        let states = |load: &Load| load.with(shares).constant();
+        if self.loads.iter().any(|load| states(load) > capacity) {
+            return None;
+        }
         // As it is, if it fits so.
         let mut plainly: f64 = 0.0;
         let mut fitting = 0;
@@ -560,9 +649,7 @@ impl Tally<'_> {
             fitting += 1;
         }
         if plainly <= capacity {
-            let seconds = seconds(&place);
-            self.keep(place, seconds, plainly);
-            return;
+            return Some((place, self.seconds(&place, stages, roads), plainly));
         }
         let mut layers = Some(0);
         for load in self.loads.iter().skip(fitting) {
@@ -574,59 +661,51 @@ impl Tally<'_> {
                 }
             }
         }
-        let fullest = |recomputed, layers| {
-            self.loads
-                .iter()
-                .map(|load| load.with(shares).peak(self.shape, recomputed, layers))
-                .fold(0.0, f64::max)
-        };
         let whole = layers.map(|layers| Place {
             recomputed: Recomputed::Layer,
             recomputed_layers: layers,
             ..place
         });
-        let mut found = whole.map(|place| (place, seconds(&place)));
-        if self.task.software.attention != AttentionForm::Fused
-            && fullest(Recomputed::Attention, u64::MAX) <= capacity
-        {
+        let mut found = whole.map(|place| (place, self.seconds(&place, stages, roads)));
+        if self.task.software.attention != AttentionForm::Fused {
             // Recomputing the scores of every layer may cost less than a few layers whole, or more.
             let selective = Place {
                 recomputed: Recomputed::Attention,
                 recomputed_layers: u64::MAX,
                 ..place
             };
-            let time = seconds(&selective);
-            if found.is_none_or(|(_, other)| time < other) {
-                found = Some((selective, time));
+            if self.fullest(&selective, shares) <= capacity {
+                let time = self.seconds(&selective, stages, roads);
+                if found.is_none_or(|(_, other)| time < other) {
+                    found = Some((selective, time));
+                }
             }
         }
-        if let Some((place, seconds)) = found {
-            let bytes = fullest(place.recomputed, place.recomputed_layers);
-            self.keep(place, seconds, bytes);
-            return;
-        }
-        place.recomputed = Recomputed::Layer;
-        place.recomputed_layers = u64::MAX;
+        found.map(|(place, seconds)| (place, seconds, self.fullest(&place, shares)))
+    }
+
+    /// Counts a layout that does not fit, and keeps it if none misses by less.
+    fn turn_down(&mut self, place: Place, stages: &Stages, roads: &Roads, shares: &Shares) {
         self.rejected[Reason::Memory as usize] += 1;
+        let place = every_layer(place);
         let nearest = self.miss.map_or(f64::INFINITY, |miss| miss.bytes);
         let mut bytes: f64 = 0.0;
         for load in self.loads.iter() {
-            bytes = bytes.max(
-                load.with(shares)
-                    .peak(self.shape, Recomputed::Layer, u64::MAX),
-            );
+            let loaded = load.with(shares);
+            if loaded.constant() >= nearest {
+                return;
+            }
+            bytes = bytes.max(loaded.peak(self.shape, Recomputed::Layer, u64::MAX));
             if bytes >= nearest {
-                break;
+                return;
             }
         }
-        if bytes < nearest {
-            *self.miss = Some(Candidate {
-                shape: self.costs.shape,
-                place,
-                seconds: seconds(&place),
-                bytes,
-            });
-        }
+        *self.miss = Some(Candidate {
+            shape: self.costs.shape,
+            place,
+            seconds: self.seconds(&place, stages, roads),
+            bytes,
+        });
     }
 
     fn keep(&mut self, place: Place, seconds: f64, bytes: f64) {
@@ -643,6 +722,13 @@ impl Tally<'_> {
         self.best.offer(candidate);
         offer_to_front(self.front, candidate);
     }
+}
+
+/// The place with every layer recomputed whole.
+const fn every_layer(mut place: Place) -> Place {
+    place.recomputed = Recomputed::Layer;
+    place.recomputed_layers = u64::MAX;
+    place
 }
 
 /// Whether a layout of such time and size would be on the front: none there is as fast and as small. The front is sorted:
@@ -763,18 +849,11 @@ fn divisors(count: u64) -> impl Iterator<Item = u64> {
     small.chain(large)
 }
 
-/// Micro-batches that divide some rank's share of the batch.
-fn divisors_of_any(
-    global_batch: u64,
-    places: &[(u64, u64, std::ops::Range<usize>)],
-    least_data: u64,
-) -> Vec<u64> {
-    let largest = global_batch / least_data;
-    (1..=largest)
-        .filter(|micro_batch| {
-            places
-                .iter()
-                .any(|(_, data, _)| (global_batch / data).is_multiple_of(*micro_batch))
-        })
-        .collect()
+/// Micro-batches that divide some rank's share of the batch, ascending.
+fn micro_batches(global_batch: u64, places: &[(u64, u64, std::ops::Range<usize>)]) -> Vec<u64> {
+    let shares = places.iter().map(|(_, data, _)| global_batch / data);
+    let mut all: Vec<u64> = shares.flat_map(divisors).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
 }

@@ -53,6 +53,9 @@ pub struct Software {
     pub expert_overlap: bool,
     /// Whether pipeline traffic runs beside compute; where a rank holds several chunks it does.
     pub pipeline_overlap: bool,
+    /// Whether stages of tensor-parallel ranks hand on a share each and gather it there, without sequence parallelism too
+    /// (Narayanan et al. 2021, arXiv:2104.04473, §4.1).
+    pub pipeline_scatter: bool,
     /// Bytes moved for each logit by cross-entropy, forward and backward, beside the head's own matrix products.
     pub loss_bytes: f64,
 }
@@ -71,6 +74,7 @@ impl Software {
             data_overlap: false,
             expert_overlap: false,
             pipeline_overlap: false,
+            pipeline_scatter: true,
             loss_bytes: 52.0,
         }
     }
@@ -88,6 +92,7 @@ impl Software {
             data_overlap: true,
             expert_overlap: false,
             pipeline_overlap: true,
+            pipeline_scatter: false,
             loss_bytes: 24.0,
         }
     }
@@ -115,6 +120,7 @@ impl Software {
             data_overlap: true,
             expert_overlap: false,
             pipeline_overlap: false,
+            pipeline_scatter: false,
             loss_bytes: 40.0,
         }
     }

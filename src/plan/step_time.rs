@@ -149,7 +149,7 @@ impl Task {
             }
         }
         let hidden = architecture.hidden as f64;
-        let sent = if shape.sequence_parallel {
+        let sent = if shape.sequence_parallel || self.software.pipeline_scatter {
             shape.tensor
         } else {
             1
