@@ -19,7 +19,7 @@ mod calls {
 
     /// What the fullest GPU holds: see [`petaday::section::part::figures`].
     #[wasm_bindgen]
-    pub fn memory(_: &str, query: &str) -> String {
+    pub fn held(_: &str, query: &str) -> String {
         petaday::section::part::figures(&link::open(query).scenario)
     }
 
@@ -27,6 +27,21 @@ mod calls {
     #[wasm_bindgen]
     pub fn part(key: &str, query: &str) -> String {
         petaday::section::part::html(key, &link::open(query).scenario)
+    }
+
+    /// The style of what the other functions write.
+    #[wasm_bindgen]
+    pub fn style() -> String {
+        petaday::section::STYLE.to_owned()
+    }
+
+    /// What a field means: the page's wasm is built without these texts of rarer fields.
+    #[wasm_bindgen]
+    pub fn help(key: &str, _: &str) -> String {
+        let field = petaday::scenario::Field::ALL
+            .into_iter()
+            .find(|field| field.key() == key);
+        field.map_or_else(String::new, |field| field.help().to_owned())
     }
 
     /// Reads a config.json into the scenario of a query: on the first line the new query, empty where it could not be

@@ -47,9 +47,8 @@ pub mod app;
 /// Text of a table that the page does not show: the page's wasm is built without it, the second one and the command with
 /// it.
 const fn unshown(text: &'static str) -> &'static str {
-    if cfg!(all(target_arch = "wasm32", feature = "page")) {
-        ""
-    } else {
-        text
-    }
+    if IN_PAGE { "" } else { text }
 }
+
+/// Whether this is the page's wasm.
+const IN_PAGE: bool = cfg!(all(target_arch = "wasm32", feature = "page"));

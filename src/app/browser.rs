@@ -4,7 +4,7 @@ use super::page::Page;
 use leptos::ev::{Event, MouseEvent};
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
-use web_sys::{Element, HtmlDialogElement, HtmlDocument, HtmlElement, HtmlInputElement};
+use web_sys::{Element, HtmlDocument, HtmlElement, HtmlInputElement};
 
 const THEME: &str = "petaday-theme";
 
@@ -47,13 +47,6 @@ pub(super) fn copy(id: &str) -> bool {
     field.select();
     let document: Option<HtmlDocument> = document().dyn_into().ok();
     document.is_some_and(|document| document.exec_command("copy").unwrap_or(false))
-}
-
-/// Opens the dialog with this id.
-pub(super) fn open_dialog(id: &str) {
-    if let Some(dialog) = element::<HtmlDialogElement>(id) {
-        let _ = dialog.show_modal();
-    }
 }
 
 /// Moves the reader to the element with this id, which keeps the address: its fragment may be the scenario.
@@ -101,7 +94,6 @@ pub(super) fn take(page: Page, event: &MouseEvent) {
 
 /// Whether the `<details>` that this event is about is open.
 pub(super) fn is_open(event: &Event) -> bool {
-    let details: Option<web_sys::HtmlDetailsElement> =
-        event.target().and_then(|target| target.dyn_into().ok());
-    details.is_some_and(|details| details.open())
+    let details: Option<Element> = event.target().and_then(|target| target.dyn_into().ok());
+    details.is_some_and(|details| details.has_attribute("open"))
 }

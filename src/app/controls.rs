@@ -1,5 +1,6 @@
 //! Rows of controls: a label, a slider or options, and a text field that never disagrees with the slider.
 
+use super::engine;
 use super::live::{act, flag, maybe, text};
 use super::page::Page;
 use crate::field::{Kind, Value};
@@ -65,7 +66,7 @@ pub(super) fn NumberRow(page: Page, field: Field) -> impl IntoView {
         }
     };
     view! {
-        <div class="row">
+        <div class="row" hidden=flag(move || !page.scenario().has(field))>
             <label for=format!("field-{key}") title=hint(field)>{field.label()}</label>
             <input
                 type="range"
@@ -88,8 +89,12 @@ pub(super) fn NumberRow(page: Page, field: Field) -> impl IntoView {
 }
 
 /// What a pointer that rests on the label is told; the first paint does without.
-pub(super) fn hint(field: Field) -> Option<&'static str> {
-    cfg!(target_arch = "wasm32").then(|| field.help())
+pub(super) fn hint(field: Field) -> String {
+    match field.help() {
+        _ if !cfg!(target_arch = "wasm32") => String::new(),
+        "" => engine::call("help", [field.key(), ""]),
+        help => help.to_owned(),
+    }
 }
 
 /// The options of a choice: (key, label).
@@ -158,7 +163,7 @@ pub(super) fn TextRow(page: Page, field: Field) -> impl IntoView {
         Kind::Choice(_) | Kind::Layers => "",
     };
     view! {
-        <div class="row">
+        <div class="row" hidden=flag(move || !page.scenario().has(field))>
             <label for=format!("field-{key}") title=hint(field)>{field.label()}</label>
             <span class="aside unit">{unit}</span>
             <TextField page=page entry=entry id=format!("field-{key}") error_id=format!("error-{key}")/>
@@ -172,7 +177,7 @@ pub(super) fn TextRow(page: Page, field: Field) -> impl IntoView {
 pub(super) fn SelectRow(page: Page, field: Field) -> impl IntoView {
     let id = format!("field-{}", field.key());
     view! {
-        <div class="row">
+        <div class="row" hidden=flag(move || !page.scenario().has(field))>
             <label for=id.clone() title=hint(field)>{field.label()}</label>
             <Select page=page field=field id=id/>
         </div>

@@ -13,7 +13,11 @@ var petaday = {
   load: function () {
     petaday.fetch()
       .then(function (wasm) { return wasm_bindgen({ module_or_path: wasm }); })
-      .then(function () { petaday.engine = wasm_bindgen; }, function () {})
+      .then(function () {
+        petaday.engine = wasm_bindgen;
+        document.head.append(Object.assign(document.createElement("style"), { textContent: wasm_bindgen.style() }));
+      })
+      .catch(function () {})
       .then(function () { dispatchEvent(new Event("petaday-engine")); });
   }
 };

@@ -18,7 +18,7 @@ mod question;
 mod sections;
 mod share;
 
-use crate::scenario::{Detail, Field, PRESETS};
+use crate::scenario::{Field, PRESETS};
 use leptos::either::Either;
 use leptos::prelude::*;
 pub use page::{Home, Page};
@@ -28,7 +28,7 @@ use controls::{ChoiceRow, NumberRow, PresetPicker, Segmented, SelectRow, TextRow
 use converter::Converter;
 use live::{flag, maybe, text};
 use memory::{MemorySection, Notes};
-use model::{ArchitectureFold, DetailFold, Importer, ModelPicker};
+use model::{FieldFold, Importer, ModelPicker};
 use question::Question;
 use sections::Sections;
 use share::{EmbedFoot, Header};
@@ -126,9 +126,7 @@ fn size_controls(page: Page) -> impl IntoView {
             <Segmented page=page field=Field::Estimator few=2/>
             <PresetPicker page=page/>
         </div>
-        <div hidden=flag(move || page.is_detailed())>
-            <NumberRow page=page field=Field::Parameters/>
-        </div>
+        <NumberRow page=page field=Field::Parameters/>
         <div hidden=flag(move || !page.is_detailed())>
             <ModelPicker page=page/>
         </div>
@@ -170,34 +168,6 @@ fn end(page: Page) -> impl IntoView {
     }
 }
 
-/// What decides which tensors one GPU keeps.
-const SOFTWARE: [Detail; 12] = [
-    Detail::Stack,
-    Detail::Attention,
-    Detail::OptimizerStep,
-    Detail::Loss,
-    Detail::Base,
-    Detail::Compiled,
-    Detail::Dropout,
-    Detail::Offload,
-    Detail::Accumulation,
-    Detail::RecomputeEvery,
-    Detail::Adapters,
-    Detail::Frozen,
-];
-/// What decides how GPUs share the work, beside the tensor-parallel degree.
-const LAYOUT: [Detail; 9] = [
-    Detail::Sharding,
-    Detail::SequenceParallel,
-    Detail::Schedule,
-    Detail::Pipeline,
-    Detail::Chunks,
-    Detail::Context,
-    Detail::Expert,
-    Detail::ExpertTensor,
-    Detail::ShardGroup,
-];
-
 /// The controls after the first three.
 fn more_controls(page: Page) -> impl IntoView {
     let numbers = |fields: &[Field]| {
@@ -208,17 +178,19 @@ fn more_controls(page: Page) -> impl IntoView {
     };
     let detailed = flag(move || page.is_detailed());
     let rule = flag(move || !page.is_detailed());
+    // The first paint does without what it hides.
+    let live = cfg!(target_arch = "wasm32");
     let choice = |field: Field| {
         view! {
             <div hidden=detailed><ChoiceRow page=page field=field few=3/></div>
-            <div hidden=rule><SelectRow page=page field=field/></div>
+            <div hidden=rule>{live.then(|| view! { <SelectRow page=page field=field/> })}</div>
         }
     };
     view! {
         <section aria-labelledby="model-heading" hidden=rule>
             <h2 id="model-heading">"Model"</h2>
             <SelectRow page=page field=Field::Convention/>
-            <ArchitectureFold page=page/>
+            <FieldFold page=page id="architecture" title="Architecture" fields=Field::architecture()/>
         </section>
         <Importer page=page/>
         <section aria-labelledby="hardware-heading">
@@ -240,7 +212,10 @@ fn more_controls(page: Page) -> impl IntoView {
             {numbers(&[Field::Sequence, Field::MicroBatch, Field::HIDDEN, Field::LAYERS, Field::HEADS])}
         </section>
         <div hidden=rule>
-            <DetailFold page=page id="software" title="Software and kernels" details=&SOFTWARE/>
+            {live.then(|| view! {
+                <FieldFold page=page id="software" title="Software and kernels" fields=Field::software()/>
+                <FieldFold page=page id="layout-inputs" title="Layout" fields=Field::layout()/>
+            })}
         </div>
         <details class="fold">
             <summary>
@@ -251,9 +226,6 @@ fn more_controls(page: Page) -> impl IntoView {
             </summary>
             {numbers(&[Field::TensorParallel])}
         </details>
-        <div hidden=rule>
-            <DetailFold page=page id="layout-inputs" title="Layout" details=&LAYOUT/>
-        </div>
         <details class="fold">
             <summary>
                 "Gradients"

@@ -3,12 +3,12 @@
 use super::browser;
 use super::controls::{ErrorText, SelectRow, TextRow, hint};
 use super::engine;
-use super::live::{act, flag, maybe, text};
+use super::live::{act, maybe, text};
 use super::page::Page;
 use crate::field::Kind;
 use crate::form::Entry;
-use crate::model::{MODELS, Model, ModelField};
-use crate::scenario::{Detail, Field};
+use crate::model::{MODELS, Model};
+use crate::scenario::Field;
 use leptos::ev::KeyboardEvent;
 use leptos::prelude::*;
 use web_sys::HtmlInputElement;
@@ -102,67 +102,28 @@ pub(super) fn Importer(page: Page) -> impl IntoView {
     }
 }
 
-/// The architecture's sizes and kinds, those that the model has, beside hidden size, layers and heads: these have rows on
-/// the page, because the rule of thumb has them too.
+/// Rows of fields that are made when a reader opens them: choices first, then sizes; those that the model has.
 #[component]
-pub(super) fn ArchitectureFold(page: Page) -> impl IntoView {
-    let fields = || {
-        ModelField::ALL
-            .into_iter()
-            .filter(|field| {
-                !matches!(
-                    field,
-                    ModelField::Hidden | ModelField::Layers | ModelField::Heads
-                )
-            })
-            .map(Field::Architecture)
-            .collect::<Vec<_>>()
-    };
-    view! { <FieldFold page=page id="architecture" title="Architecture" fields=fields/> }
-}
-
-/// Some of the details of training.
-#[component]
-pub(super) fn DetailFold(
+pub(super) fn FieldFold(
     page: Page,
     id: &'static str,
     title: &'static str,
-    details: &'static [Detail],
-) -> impl IntoView {
-    let fields = move || {
-        details
-            .iter()
-            .copied()
-            .map(Field::Detail)
-            .collect::<Vec<_>>()
-    };
-    view! { <FieldFold page=page id=id title=title fields=fields/> }
-}
-
-/// Rows of fields that are made when a reader opens them: choices first, then sizes.
-#[component]
-fn FieldFold(
-    page: Page,
-    id: &'static str,
-    title: &'static str,
-    #[prop(into)] fields: Callback<(), Vec<Field>>,
+    fields: &'static [Field],
 ) -> impl IntoView {
     let rows = move || {
-        let (choices, sizes): (Vec<_>, Vec<_>) = fields
-            .run(())
-            .into_iter()
-            .partition(|field| matches!(field.kind(), Kind::Choice(_)));
-        let absent = move |field| flag(move || !page.scenario().has(field));
-        let size = move |field| {
-            view! { <div hidden=absent(field)><TextRow page=page field=field/></div> }
-        };
-        let choice = move |field| {
-            view! { <div hidden=absent(field)><SelectRow page=page field=field/></div> }
-        };
-        view! {
-            {choices.into_iter().map(choice).collect_view()}
-            {sizes.into_iter().map(size).collect_view()}
-        }
+        // Hidden size, layers and heads have rows on the page, because the rule of thumb has them too.
+        let mine = fields
+            .iter()
+            .copied()
+            .filter(|field| ![Field::HIDDEN, Field::LAYERS, Field::HEADS].contains(field));
+        let (choices, sizes): (Vec<_>, Vec<_>) =
+            mine.partition(|field| matches!(field.kind(), Kind::Choice(_)));
+        let size = move |field| view! { <TextRow page=page field=field/> };
+        let choice = move |field| view! { <SelectRow page=page field=field/> };
+        (
+            choices.into_iter().map(choice).collect_view(),
+            sizes.into_iter().map(size).collect_view(),
+        )
     };
     let open = RwSignal::new(false);
     view! {

@@ -102,7 +102,7 @@ impl Shown {
 
 /// Has the second wasm count memory: the moment in which it is fullest, or why it is not counted.
 fn count(scenario: &Scenario, memory: &mut Memory) -> Result<String, String> {
-    let answer = engine::call("memory", ["", &link::query(scenario)]);
+    let answer = engine::call("held", ["", &link::query(scenario)]);
     let (bytes, words) = answer.split_once('\n').unwrap_or_default();
     if bytes.is_empty() {
         return Err(words.to_owned());

@@ -14,8 +14,13 @@ use leptos::prelude::*;
 /// Every section, folded.
 #[component]
 pub(super) fn Sections(page: Page) -> impl IntoView {
-    Section::ALL
-        .iter()
+    // The first paint does without: they are closed, and below everything.
+    let all = if cfg!(target_arch = "wasm32") {
+        Section::ALL
+    } else {
+        &[]
+    };
+    all.iter()
         .map(|section| view! { <Fold page=page section=*section/> })
         .collect_view()
 }

@@ -20,12 +20,15 @@ pub(super) fn Header(page: Page) -> impl IntoView {
         <header>
             <span class="brand">"petaday"</span>
             <span class="promise">"What it takes to train a transformer, and why"</span>
-            <button type="button" id="share" on:click=act(|_| browser::open_dialog("share-dialog"))>"Share"</button>
-            <button type="button" id="embed" on:click=act(|_| browser::open_dialog("embed-dialog"))>"Embed"</button>
+            <button type="button" id="share" onclick="document.getElementById('share-dialog').showModal()">"Share"</button>
+            <button type="button" id="embed" onclick="document.getElementById('embed-dialog').showModal()">"Embed"</button>
             <ThemeButton/>
         </header>
-        <ShareDialog page=page/>
-        <EmbedDialog page=page/>
+        // The first paint does without: it opens none.
+        {cfg!(target_arch = "wasm32").then(|| view! {
+            <ShareDialog page=page/>
+            <EmbedDialog page=page/>
+        })}
     }
 }
 

@@ -28,6 +28,11 @@ static C: Symbol = Symbol {
     meaning: "compute",
     unit: "FLOP",
 };
+static EACH: Symbol = Symbol {
+    sign: "f",
+    meaning: "FLOP of training on one token, counted from the architecture: see FLOP, part by part",
+    unit: "FLOP",
+};
 static N: Symbol = Symbol {
     sign: "n",
     meaning: "number of GPUs",
@@ -83,10 +88,10 @@ pub fn six_p_d<T: Number>(scenario: &Scenario) -> T {
 /// scenario's [`crate::flop::Convention`], times D under the detailed estimator.
 pub fn training_flop<T: Number>(scenario: &Scenario) -> T {
     if scenario.is_detailed() {
-        scenario
+        let each = scenario
             .convention()
-            .formula::<T>(scenario.architecture(), scenario.sequence())
-            * T::symbol(&D, scenario.tokens() as f64)
+            .flop_per_token(scenario.architecture(), scenario.sequence());
+        T::symbol(&EACH, each) * T::symbol(&D, scenario.tokens() as f64)
     } else {
         six_p_d(scenario)
     }

@@ -79,7 +79,7 @@ pub(crate) fn rounded(value: f64) -> f64 {
 /// `digits` × 10^`exponent`, the digits rounded to [`DIGITS`].
 fn scaled(digits: &str, exponent: i64) -> f64 {
     let kept = digits.len().min(DIGITS);
-    let mut mantissa: u64 = digits[..kept].parse().unwrap_or(0);
+    let mut mantissa: u64 = digits.get(..kept).unwrap_or_default().parse().unwrap_or(0);
     if digits
         .as_bytes()
         .get(kept)
@@ -164,9 +164,10 @@ fn ungrouped(integer: &str) -> Result<String, Malformed> {
 
 /// Takes off the field's own unit, so that `64 GPUs` and `40 TFLOP/s` are read.
 fn strip_unit<'a>(text: &'a str, unit: &str) -> &'a str {
-    let start = text.len().saturating_sub(unit.len());
-    match text.get(start..) {
-        Some(end) if !unit.is_empty() && end.eq_ignore_ascii_case(unit) => text[..start].trim_end(),
+    match text.split_at_checked(text.len().saturating_sub(unit.len())) {
+        Some((start, end)) if !unit.is_empty() && end.eq_ignore_ascii_case(unit) => {
+            start.trim_end()
+        }
         _ => text,
     }
 }

@@ -6,7 +6,7 @@
 
 use super::{Accelerator, Confidence, Formats, Price};
 use crate::units::Bytes;
-use crate::unshown;
+use crate::{IN_PAGE, unshown};
 
 use Confidence::{Recalled, Verified};
 use Formats::{Assumed as ASSUMED, Bf16 as BF16, Both as BOTH, Fp16 as FP16};
@@ -101,10 +101,11 @@ const fn row(
         usable,
         usable_is_measured,
         bandwidth_gb_s,
-        link_gb_s,
+        // The page asks the second wasm for these: in its own they are not known.
+        link_gb_s: if IN_PAGE { X } else { link_gb_s },
         scale_up,
-        tdp_watts,
-        price,
+        tdp_watts: if IN_PAGE { X } else { tdp_watts },
+        price: if IN_PAGE { None } else { price },
         source: unshown(source),
         confidence,
     }

@@ -73,7 +73,7 @@ impl Model {
             return Some(Rank::Words);
         }
         let is_within = |of: &str, part: &str| {
-            let mut starts = of.char_indices().map(|(start, _)| &of[start..]);
+            let mut starts = of.char_indices().filter_map(|(start, _)| of.get(start..));
             starts.any(|rest| is_start(rest, part))
         };
         let found = |word| is_within(self.name, word) || is_within(self.hub, word);

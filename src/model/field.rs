@@ -7,6 +7,7 @@ use super::{
     RouterBias, Window,
 };
 use crate::field::{Choice, Kind, Malformed, Scale, Value, count, length, options, yes_or_no};
+use crate::unshown;
 
 /// Something an architecture has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -153,214 +154,266 @@ impl ModelField {
             Self::Family => (
                 "family",
                 "Family",
-                "Whose code the model is: it decides which tensors stay in memory.",
+                unshown("Whose code the model is: it decides which tensors stay in memory."),
             ),
-            Self::Layers => ("layers", "Layers", "Transformer blocks, L."),
+            Self::Layers => ("layers", "Layers", unshown("Transformer blocks, L.")),
             Self::Hidden => (
                 "hidden",
                 "Hidden size",
-                "Width of the residual stream, h. 4k is 4,096.",
+                unshown("Width of the residual stream, h. 4k is 4,096."),
             ),
-            Self::Vocabulary => ("vocab", "Vocabulary", "Rows of the token embedding, V."),
+            Self::Vocabulary => (
+                "vocab",
+                "Vocabulary",
+                unshown("Rows of the token embedding, V."),
+            ),
             Self::TiedEmbeddings => (
                 "tied",
                 "Tied embeddings",
-                "Whether the head is the token embedding's own matrix.",
+                unshown("Whether the head is the token embedding's own matrix."),
             ),
             Self::EmbeddingSize => (
                 "embedding",
                 "Embedding size",
-                "Width of the token embedding where it is not the hidden size; 0 where it is.",
+                unshown(
+                    "Width of the token embedding where it is not the hidden size; 0 where it is.",
+                ),
             ),
             Self::LearnedPositions => (
                 "positions",
                 "Learned positions",
-                "Rows of a trained position table; 0 for rotary positions or ALiBi.",
+                unshown("Rows of a trained position table; 0 for rotary positions or ALiBi."),
             ),
             Self::MaxPositions => (
                 "context",
                 "Longest sequence",
-                "Longest sequence the configuration allows; 0 where it says nothing.",
+                unshown("Longest sequence the configuration allows; 0 where it says nothing."),
             ),
-            Self::HeadBias => ("head-bias", "Head bias", "A bias of V on the head."),
-            Self::Heads => ("heads", "Heads", "Attention (query) heads, a."),
+            Self::HeadBias => (
+                "head-bias",
+                "Head bias",
+                unshown("A bias of V on the head."),
+            ),
+            Self::Heads => ("heads", "Heads", unshown("Attention (query) heads, a.")),
             Self::KvHeads => (
                 "kv",
                 "KV heads",
-                "Key and value heads, g: as many as heads, fewer in grouped-query attention. They divide the heads.",
+                unshown(
+                    "Key and value heads, g: as many as heads, fewer in grouped-query attention. They divide the heads.",
+                ),
             ),
             Self::HeadDim => (
                 "head-dim",
                 "Head dimension",
-                "Width of a head, d; not always hidden size over heads.",
+                unshown("Width of a head, d; not always hidden size over heads."),
             ),
             Self::KvRank => (
                 "kv-rank",
                 "KV rank",
-                "Rank of the compressed keys and values of multi-head latent attention; 0 without it.",
+                unshown(
+                    "Rank of the compressed keys and values of multi-head latent attention; 0 without it.",
+                ),
             ),
             Self::QueryRank => (
                 "q-rank",
                 "Query rank",
-                "Rank of the compressed queries; 0 where queries are projected directly.",
+                unshown("Rank of the compressed queries; 0 where queries are projected directly."),
             ),
             Self::NopeDim => (
                 "nope",
                 "Head part without positions",
-                "Width of a head's part that is not rotated.",
+                unshown("Width of a head's part that is not rotated."),
             ),
             Self::RopeDim => (
                 "rope",
                 "Rotary head part",
-                "Width of a head's rotated part, its key shared by all heads.",
+                unshown("Width of a head's rotated part, its key shared by all heads."),
             ),
-            Self::ValueDim => ("v-dim", "Value dimension", "Width of a head's values."),
+            Self::ValueDim => (
+                "v-dim",
+                "Value dimension",
+                unshown("Width of a head's values."),
+            ),
             Self::QkvBias => (
                 "qkv-bias",
                 "QKV bias",
-                "Biases on the q, k and v projections.",
+                unshown("Biases on the q, k and v projections."),
             ),
             Self::OutputBias => (
                 "o-bias",
                 "Output bias",
-                "A bias on attention's output projection.",
+                unshown("A bias on attention's output projection."),
             ),
-            Self::QkNorm => ("qk-norm", "QK-norm", "Normalisation of queries and keys."),
+            Self::QkNorm => (
+                "qk-norm",
+                "QK-norm",
+                unshown("Normalisation of queries and keys."),
+            ),
             Self::Sinks => (
                 "sinks",
                 "Attention sinks",
-                "A trained scalar a head in the softmax's denominator.",
+                unshown("A trained scalar a head in the softmax's denominator."),
             ),
             Self::RotaryDim => (
                 "rotary",
                 "Rotary dimensions",
-                "Dimensions of each head that positions rotate; 0 without rotary positions.",
+                unshown(
+                    "Dimensions of each head that positions rotate; 0 without rotary positions.",
+                ),
             ),
             Self::Unrotated => (
                 "unrotated",
                 "Layers without rotation",
-                "Layers whose queries and keys are not rotated.",
+                unshown("Layers whose queries and keys are not rotated."),
             ),
             Self::Window => (
                 "window",
                 "Sliding window",
-                "Tokens that windowed layers attend to; 0 where every layer attends to all.",
+                unshown(
+                    "Tokens that windowed layers attend to; 0 where every layer attends to all.",
+                ),
             ),
             Self::WindowLayers => (
                 "window-layers",
                 "Windowed layers",
-                "The layers with the window.",
+                unshown("The layers with the window."),
             ),
             Self::WindowChunked => (
                 "chunked",
                 "Chunked attention",
-                "Whether the sequence is cut into chunks that see only themselves.",
+                unshown("Whether the sequence is cut into chunks that see only themselves."),
             ),
             Self::SoftCap => (
                 "soft-cap",
                 "Soft cap",
-                "Whether attention scores pass through cap·tanh(x/cap).",
+                unshown("Whether attention scores pass through cap·tanh(x/cap)."),
             ),
-            Self::ClipQkv => ("clip", "Clipped QKV", "Whether q, k and v are clamped."),
+            Self::ClipQkv => (
+                "clip",
+                "Clipped QKV",
+                unshown("Whether q, k and v are clamped."),
+            ),
             Self::FeedForward => (
                 "ffn",
                 "FFN size",
-                "Inner size of the feed-forward network of dense layers, f.",
+                unshown("Inner size of the feed-forward network of dense layers, f."),
             ),
             Self::Gated => (
                 "gated",
                 "Gated FFN",
-                "Whether a gate multiplies the inner activations: three matrices, not two.",
+                unshown(
+                    "Whether a gate multiplies the inner activations: three matrices, not two.",
+                ),
             ),
             Self::FeedForwardBias => (
                 "ffn-bias",
                 "FFN bias",
-                "Biases on the feed-forward projections.",
+                unshown("Biases on the feed-forward projections."),
             ),
             Self::Activation => (
                 "act",
                 "Activation",
-                "Activation function, by its implementation.",
+                unshown("Activation function, by its implementation."),
             ),
             Self::Experts => (
                 "experts",
                 "Experts",
-                "Routed experts of a mixture-of-experts layer, E; 0 for a dense model.",
+                unshown("Routed experts of a mixture-of-experts layer, E; 0 for a dense model."),
             ),
             Self::ActiveExperts => (
                 "active",
                 "Active experts",
-                "Experts each token is sent to, k.",
+                unshown("Experts each token is sent to, k."),
             ),
-            Self::ExpertSize => ("expert-ffn", "Expert size", "Inner size of one expert."),
+            Self::ExpertSize => (
+                "expert-ffn",
+                "Expert size",
+                unshown("Inner size of one expert."),
+            ),
             Self::ExpertLayers => (
                 "moe-layers",
                 "MoE layers",
-                "The layers that have experts; the others are dense.",
+                unshown("The layers that have experts; the others are dense."),
             ),
             Self::SharedSize => (
                 "shared-ffn",
                 "Shared experts’ size",
-                "Inner size of all shared experts together; 0 without.",
+                unshown("Inner size of all shared experts together; 0 without."),
             ),
             Self::SharedGate => (
                 "shared-gate",
                 "Shared gate",
-                "Whether a gate scales the shared experts' output.",
+                unshown("Whether a gate scales the shared experts' output."),
             ),
             Self::ExpertBias => (
                 "expert-bias",
                 "Expert bias",
-                "Biases on the experts' projections.",
+                unshown("Biases on the experts' projections."),
             ),
             Self::RouterBias => (
                 "router-bias",
                 "Router bias",
-                "A bias of E beside the router's matrix.",
+                unshown("A bias of E beside the router's matrix."),
             ),
-            Self::Router => ("router", "Router", "How the router scores experts."),
+            Self::Router => (
+                "router",
+                "Router",
+                unshown("How the router scores experts."),
+            ),
             Self::Renormalised => (
                 "renorm",
                 "Renormalised",
-                "Whether the chosen experts' weights are divided by their sum.",
+                unshown("Whether the chosen experts' weights are divided by their sum."),
             ),
             Self::GroupLimited => (
                 "grouped",
                 "Group-limited",
-                "Whether experts are chosen from a limited number of groups.",
+                unshown("Whether experts are chosen from a limited number of groups."),
             ),
-            Self::Norm => ("norm", "Norm", "Kind of norm, by its implementation."),
+            Self::Norm => (
+                "norm",
+                "Norm",
+                unshown("Kind of norm, by its implementation."),
+            ),
             Self::NormWeight => (
                 "norm-weight",
                 "Norm weight",
-                "Whether norms have a weight of h.",
+                unshown("Whether norms have a weight of h."),
             ),
-            Self::NormBias => ("norm-bias", "Norm bias", "Whether norms have a bias of h."),
-            Self::NormPlaces => ("norm-at", "Norm places", "Where a layer's norms stand."),
+            Self::NormBias => (
+                "norm-bias",
+                "Norm bias",
+                unshown("Whether norms have a bias of h."),
+            ),
+            Self::NormPlaces => (
+                "norm-at",
+                "Norm places",
+                unshown("Where a layer's norms stand."),
+            ),
             Self::EmbeddingNorm => (
                 "embed-norm",
                 "Embedding norm",
-                "Whether the embedding is normalised.",
+                unshown("Whether the embedding is normalised."),
             ),
             Self::LastNorm => (
                 "last-norm",
                 "Last norm",
-                "Whether the last layer's output is normalised.",
+                unshown("Whether the last layer's output is normalised."),
             ),
             Self::AttentionDropout => (
                 "attn-drop",
                 "Attention dropout",
-                "Dropout on the attention probabilities.",
+                unshown("Dropout on the attention probabilities."),
             ),
             Self::ResidualDropout => (
                 "resid-drop",
                 "Residual dropout",
-                "Dropout on each branch before its residual sum.",
+                unshown("Dropout on each branch before its residual sum."),
             ),
             Self::EmbeddingDropout => (
                 "embed-drop",
                 "Embedding dropout",
-                "Dropout on the embeddings.",
+                unshown("Dropout on the embeddings."),
             ),
         }
     }

@@ -4,6 +4,7 @@
 use crate::field::{Choice, Kind, Scale, count, options, yes_or_no};
 use crate::layout::{Layout, Schedule, Sharding};
 use crate::training::{AttentionKernel, Base, Loss, OptimizerStep, Stack};
+use crate::unshown;
 
 /// A detail of training.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,8 +33,9 @@ pub enum Detail {
     ShardGroup,
 }
 
-/// How many there are.
+/// How many there are, and how many of them, the first, are of software and not of the layout.
 pub(super) const DETAILS: usize = 21;
+pub(super) const SOFTWARE: usize = 12;
 
 /// A detail's name, and what is valid.
 pub(super) struct Row {
@@ -52,7 +54,7 @@ const fn row(
     Row {
         key,
         label,
-        help,
+        help: unshown(help),
         kind,
     }
 }

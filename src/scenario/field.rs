@@ -1,6 +1,6 @@
 //! The one list of what can be chosen: name, unit, range, scale and help of every field.
 
-use super::detail::DETAILS;
+use super::detail::{DETAILS, SOFTWARE};
 use super::{Detail, Invalid, Scenario};
 use crate::field::{
     Choice, Kind, Malformed, Scale, Slider, Value, choice, count, decimal, length, optional,
@@ -100,6 +100,7 @@ const AFTER: [Field; 23] = [
     Field::Unknown,
 ];
 const MODEL: usize = ModelField::ALL.len();
+static FIELDS: [Field; Field::ALL.len()] = Field::ALL;
 
 /// What links call a model that is in no catalogue.
 pub(super) const OWN_MODEL: &str = "own";
@@ -147,6 +148,21 @@ impl Field {
         }
         all
     };
+
+    /// The architecture's fields.
+    pub fn architecture() -> &'static [Self] {
+        &FIELDS[BEFORE.len()..BEFORE.len() + MODEL]
+    }
+
+    /// The details that decide which tensors one GPU keeps.
+    pub fn software() -> &'static [Self] {
+        &FIELDS[FIELDS.len() - DETAILS..FIELDS.len() - DETAILS + SOFTWARE]
+    }
+
+    /// The details that decide how GPUs share the work, beside the tensor-parallel degree.
+    pub fn layout() -> &'static [Self] {
+        &FIELDS[FIELDS.len() - DETAILS + SOFTWARE..]
+    }
 
     /// The fields that have a slider on the page.
     pub const SLIDERS: [Self; 20] = [

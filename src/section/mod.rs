@@ -36,6 +36,9 @@ choice!(
     }
 );
 
+/// The style of sections, which comes with them.
+pub const STYLE: &str = include_str!("../../style/sections.css");
+
 impl Section {
     /// What it says of a scenario, as HTML. All text in it that is not ours is escaped.
     pub fn html(self, scenario: &Scenario) -> String {

@@ -19,7 +19,7 @@ check("opens on the article's case study", async ({ open }) => {
     activations: ["235.15", "219.00", "63"],
     total: ["375.15", "349.39", "100"],
   });
-  assert.deepEqual(shown.choices, { precision: "fp32", optimizer: "adamw", recompute: "none", grads: "follow" });
+  assert.deepEqual(shown.choices, { est: "rule", precision: "fp32", optimizer: "adamw", recompute: "none", grads: "follow" });
   const fields = {
     params: "7 B", tokens: "140 B", gpus: "64", gpu: "h100-sxm", tflops: "40",
     seq: "128", batch: "512", hidden: "4,096", layers: "24", heads: "16", tp: "1",
