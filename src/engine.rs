@@ -35,6 +35,13 @@ mod calls {
         petaday::section::STYLE.to_owned()
     }
 
+    /// Id of the model that a text means best; empty where it means none.
+    #[wasm_bindgen]
+    pub fn search(text: &str, _: &str) -> String {
+        let model = petaday::model::Model::search(text).next();
+        model.map_or_else(String::new, |model| model.id.to_owned())
+    }
+
     /// What a field means: the page's wasm is built without these texts of rarer fields.
     #[wasm_bindgen]
     pub fn help(key: &str, _: &str) -> String {

@@ -5,7 +5,9 @@
 
 use crate::field::{Choice, Value};
 use crate::model::{Architecture, Family, Model, ModelField};
-use crate::scenario::{Field, Held, Invalid, PRESETS, Preset, Rate, Scenario, model_at, shortened};
+use crate::scenario::{
+    Field, Held, Invalid, OPENING, PRESETS, Preset, Rate, Scenario, model_at, shortened,
+};
 use std::fmt;
 
 /// The version that links are written in.
@@ -192,7 +194,16 @@ pub fn open(link: &str) -> Opened {
         }
         found
     });
-    let preset = preset.unwrap_or(&PRESETS[0]).scenario();
+    // An address that says nothing opens on today's default; a link without a preset, on what it changed when links began.
+    let silent = || {
+        pairs
+            .iter()
+            .all(|(key, _)| PAGE_KEYS.contains(&key.as_str()))
+    };
+    let preset = preset
+        .or_else(|| silent().then(|| Preset::find(OPENING)).flatten())
+        .unwrap_or(&PRESETS[0])
+        .scenario();
 
     let mut changes = Vec::new();
     for field in Field::ALL {

@@ -27,11 +27,15 @@ fn write(path: &str) -> Result<(), String> {
             .iter()
             .try_for_each(|section| fill(&mut html, section.id, &(section.text)(page)))
     })?;
+    // What the second wasm would say of the opening scenario's memory, so that a first view does without it.
+    let held = petaday::section::part::figures(&petaday::link::open("").scenario);
+    let app = place(&html, "app")?;
+    html.insert_str(app, &format!(" data-held=\"{held}\""));
     std::fs::write(path, html).map_err(|why| why.to_string())
 }
 
-/// Puts `content` into the element with this id, whose attributes Trunk's minifier may have left without quotes.
-fn fill(html: &mut String, id: &str, content: &str) -> Result<(), String> {
+/// Where the attributes of the element with this id end. Trunk's minifier may have left them without quotes.
+fn place(html: &str, id: &str) -> Result<usize, String> {
     let at = [
         format!(" id={id}>"),
         format!(" id={id} "),
@@ -40,7 +44,12 @@ fn fill(html: &mut String, id: &str, content: &str) -> Result<(), String> {
     .iter()
     .find_map(|attribute| html.find(attribute))
     .ok_or_else(|| format!("no element with id {id} to fill"))?;
-    let start = at + html[at..].find('>').map_or(0, |end| end + 1);
+    Ok(at + html[at..].find('>').unwrap_or(0))
+}
+
+/// Puts `content` into the element with this id.
+fn fill(html: &mut String, id: &str, content: &str) -> Result<(), String> {
+    let start = place(html, id)? + 1;
     let end = start + html[start..].find('<').unwrap_or(0);
     html.replace_range(start..end, content);
     Ok(())

@@ -20,12 +20,22 @@ pub enum Engine {
     Failed,
 }
 
+/// The first paint has no second wasm to ask, but all that it is made of.
 #[cfg(not(target_arch = "wasm32"))]
 mod live {
+    use crate::{link, section};
+
     pub fn load() {}
 
-    pub fn call(_: &str, _: [&str; 2]) -> String {
-        String::new()
+    pub fn call(name: &str, [_, query]: [&str; 2]) -> String {
+        match name {
+            "held" => section::part::figures(&link::open(query).scenario),
+            _ => String::new(),
+        }
+    }
+
+    pub fn counted_before() -> Option<String> {
+        None
     }
 }
 
@@ -33,7 +43,9 @@ mod live {
 mod live {
     use super::{Engine, Page};
     use js_sys::{Function, Reflect};
-    use leptos::prelude::{Effect, on_cleanup, window, window_event_listener_untyped};
+    use leptos::prelude::{
+        Effect, document, on_cleanup, untrack, window, window_event_listener_untyped,
+    };
     use wasm_bindgen::{JsCast, JsValue};
 
     fn member(of: &JsValue, name: &str) -> Option<JsValue> {
@@ -63,10 +75,26 @@ mod live {
         });
         on_cleanup(move || came.remove());
         Effect::new(move || {
-            if page.is_detailed() {
+            if page.is_detailed() && !page.is_opening() {
                 super::ask(page);
             }
         });
+        // Whoever touches the page is about to change something.
+        for touch in ["pointerdown", "keydown"] {
+            let touched = window_event_listener_untyped(touch, move |_| {
+                if untrack(|| page.is_detailed()) {
+                    super::ask(page);
+                }
+            });
+            on_cleanup(move || touched.remove());
+        }
+    }
+
+    /// Memory of what the page opens on, counted when the site was built: prerender.rs leaves it in the page.
+    pub fn counted_before() -> Option<String> {
+        document()
+            .get_element_by_id("app")?
+            .get_attribute("data-held")
     }
 
     fn engine() -> Option<JsValue> {
@@ -86,9 +114,9 @@ mod live {
     }
 }
 
-pub(super) use live::call;
 #[cfg(target_arch = "wasm32")]
 pub(super) use live::follow;
+pub(super) use live::{call, counted_before};
 
 /// Fetches the engine, where nobody has yet; the page hears when it has come.
 pub(super) fn ask(page: Page) {

@@ -19,14 +19,16 @@ const ENTRY: Entry = Entry::Field(Field::Model);
 #[component]
 pub(super) fn ModelPicker(page: Page) -> impl IntoView {
     let shown = text(move || page.text(ENTRY));
-    let take = move |model: &Model| {
-        if let Ok(value) = Field::Model.parse(model.id) {
+    let take = move |id: &str| {
+        let found = Field::Model.parse(id);
+        if let Ok(value) = found {
             page.choose(Field::Model, value);
         }
+        found.is_ok()
     };
     let seek = move |event| {
         if let Some(model) = Model::named(&event_target_value(&event)) {
-            take(model);
+            take(model.id);
         }
     };
     let settle = move |event| {
@@ -40,10 +42,12 @@ pub(super) fn ModelPicker(page: Page) -> impl IntoView {
     let key = move |event: KeyboardEvent| {
         let field: HtmlInputElement = event_target(&event);
         match event.key().as_str() {
-            "Enter" => match Model::search(&field.value()).next() {
-                Some(model) => take(model),
-                None => page.edit(ENTRY, &field.value()),
-            },
+            "Enter" => {
+                let text = field.value();
+                if !take(&engine::call("search", [&text, ""])) {
+                    page.edit(ENTRY, &text);
+                }
+            }
             "Escape" => field.set_value(&untrack(|| page.scenario()).model_name()),
             _ => {}
         }

@@ -31,6 +31,8 @@ struct State {
     /// A configuration file that waits for the second wasm.
     waiting: Option<String>,
     engine: Engine,
+    /// What the page opened on, and its memory as counted when the site was built.
+    opening: Option<(Scenario, String)>,
 }
 
 impl State {
@@ -42,6 +44,20 @@ impl State {
             imported: String::new(),
             waiting: None,
             engine: Engine::default(),
+            opening: None,
+        }
+    }
+}
+
+impl State {
+    /// What is known of the scenario's memory: see [`crate::section::part::figures`].
+    fn count(&self) -> String {
+        let scenario = self.form.scenario();
+        match &self.opening {
+            _ if !scenario.is_detailed() => String::new(),
+            _ if self.engine == Engine::Ready => engine::call("held", ["", &link::query(scenario)]),
+            Some((opening, counted)) if opening == scenario => counted.clone(),
+            _ => String::new(),
         }
     }
 }
@@ -67,11 +83,22 @@ pub struct Shown {
 }
 
 impl Shown {
-    fn of(scenario: Scenario, engine: bool) -> Self {
+    /// `counted` is what the second wasm says of the scenario's memory, empty where it is not there; then the last count
+    /// stands for a moment.
+    fn of(scenario: Scenario, engine: bool, counted: &str, last: Option<Self>) -> Self {
         let mut estimate = estimate(&scenario);
-        let counted =
-            (engine && scenario.is_detailed()).then(|| count(&scenario, &mut estimate.memory));
-        let is_counted = matches!(counted, Some(Ok(_)));
+        let last = last.filter(|last| last.counted && scenario.is_detailed());
+        let read = read_count(counted, &mut estimate.memory);
+        let is_counted = read.is_ok() || (counted.is_empty() && last.is_some());
+        let how = match (read, last) {
+            (Ok(moment), _) => format!("counted; fullest in {moment}"),
+            (Err(""), Some(last)) => {
+                estimate.memory = last.estimate.memory;
+                "counting…".to_owned()
+            }
+            (Err(""), None) => "rule of thumb".to_owned(),
+            (Err(why), _) => format!("rule of thumb: {why}"),
+        };
         Self {
             scenario,
             estimate,
@@ -82,11 +109,7 @@ impl Shown {
                 advice::changes(&scenario)
             },
             notes: advice::notes(&scenario),
-            how: match counted {
-                Some(Ok(moment)) => format!("counted; fullest in {moment}"),
-                Some(Err(why)) => format!("rule of thumb: {why}"),
-                None => "rule of thumb".to_owned(),
-            },
+            how,
             counted: is_counted,
             engine,
             sliders: Field::SLIDERS.map(|field| field.slider(&scenario)),
@@ -100,12 +123,11 @@ impl Shown {
     }
 }
 
-/// Has the second wasm count memory: the moment in which it is fullest, or why it is not counted.
-fn count(scenario: &Scenario, memory: &mut Memory) -> Result<String, String> {
-    let answer = engine::call("held", ["", &link::query(scenario)]);
+/// Reads what the second wasm says of memory: the moment in which it is fullest, or why it is not counted.
+fn read_count<'a>(answer: &'a str, memory: &mut Memory) -> Result<&'a str, &'a str> {
     let (bytes, words) = answer.split_once('\n').unwrap_or_default();
     if bytes.is_empty() {
-        return Err(words.to_owned());
+        return Err(words);
     }
     let digits = |text: &str| {
         text.bytes()
@@ -114,7 +136,7 @@ fn count(scenario: &Scenario, memory: &mut Memory) -> Result<String, String> {
     for (part, bytes) in memory.parts.iter_mut().zip(bytes.split(' ')) {
         *part = Bytes(digits(bytes));
     }
-    Ok(words.to_owned())
+    Ok(words)
 }
 
 /// The page's state. Copied freely: it is a handful of handles.
@@ -134,19 +156,26 @@ pub struct Page {
 impl Page {
     /// The page of a link.
     pub fn open(address: &str, home: Home) -> Self {
-        let state = RwSignal::new(State::of(link::open(address)));
+        let mut state = State::of(link::open(address));
+        state.opening = engine::counted_before().map(|counted| (link::open("").scenario, counted));
+        if cfg!(not(target_arch = "wasm32")) {
+            state.engine = Engine::Ready;
+        }
+        let state = RwSignal::new(state);
         Self {
             home,
             state,
             shown: Memo::new_owning(move |last: Option<Shown>| {
-                let (scenario, engine) =
-                    state.with(|state| (*state.form.scenario(), state.engine == Engine::Ready));
-                match last {
-                    Some(last) if last.scenario == scenario && last.engine == engine => {
-                        (last, false)
+                state.with(|state| {
+                    let (scenario, engine) =
+                        (*state.form.scenario(), state.engine == Engine::Ready);
+                    match last {
+                        Some(last) if last.scenario == scenario && last.engine == engine => {
+                            (last, false)
+                        }
+                        last => (Shown::of(scenario, engine, &state.count(), last), true),
                     }
-                    _ => (Shown::of(scenario, engine), true),
-                }
+                })
             }),
             errors: Memo::new(move |_| state.with(|state| state.form.errors())),
             settled: Trigger::new(),
@@ -316,6 +345,7 @@ impl Page {
             *state = State {
                 explained: state.explained,
                 engine: state.engine,
+                opening: state.opening.take(),
                 ..State::of(opened)
             };
         });
@@ -324,6 +354,17 @@ impl Page {
     /// A change is complete.
     pub fn settle(&self) {
         self.settled.notify();
+    }
+
+    /// Whether the page still shows what it opened on, of which memory was counted before.
+    pub fn is_opening(&self) -> bool {
+        self.state.with(|state| {
+            let scenario = state.form.scenario();
+            state
+                .opening
+                .as_ref()
+                .is_some_and(|(opening, _)| opening == scenario)
+        })
     }
 
     /// Opens a figure's explanation, or closes it.

@@ -10,7 +10,7 @@ pub(crate) use field::model_at;
 pub use field::{Estimator, Field, Unknown};
 pub use invalid::Invalid;
 pub(crate) use invalid::shortened;
-pub use preset::{PRESETS, Preset};
+pub use preset::{OPENING, PRESETS, Preset};
 
 use crate::field::{self as values, Choice, Value};
 use crate::flop::Convention;

@@ -20,6 +20,9 @@ pub struct Preset {
     changes: &'static str,
 }
 
+/// What the page opens on.
+pub const OPENING: &str = "llama2-7b-fsdp";
+
 impl Preset {
     /// The preset of this id.
     pub fn find(id: &str) -> Option<&'static Self> {
@@ -122,7 +125,7 @@ const ARTICLE: Scenario = Scenario {
     held: Held::CLUSTER,
 };
 
-/// Every preset; the first is what the page opens on.
+/// Every preset; the first is what a link without one changes.
 pub static PRESETS: &[Preset] = &[
     Preset {
         id: "article",
@@ -156,6 +159,12 @@ pub static PRESETS: &[Preset] = &[
         source: "Korthikanti et al. 2022, arXiv:2205.05198, Table 3 (shape, 8 GPUs, t = 8, b = 4); tokens and MFU are ours",
         changes: "hidden=6144&layers=48&heads=64&kv=64&head-dim=96&ffn=24576&vocab=51200&positions=2048&params=22B&tokens=300B&gpus=8&gpu=a100-80&mfu=40\
                   &precision=mixed&recompute=selective&seq=2048&batch=4&tp=8",
+    },
+    Preset {
+        id: "llama2-7b-fsdp",
+        name: "Llama-2-7B on 64 H100",
+        source: "Touvron et al. 2023, arXiv:2307.09288, Tables 1 and 2: 184,320 A100-hours are 39% MFU; cluster and FSDP2 are ours",
+        changes: "est=detailed&model=llama-2-7b&tokens=2T&mfu=40&precision=mixed&seq=4096&batch=1&sharding=fsdp2&opt-step=fused",
     },
 ];
 

@@ -9,6 +9,8 @@ import { launch } from "../../tools/browser.mjs";
 import { serve } from "../../tools/server.mjs";
 
 export const dist = fileURLToPath(new URL("../../dist/", import.meta.url));
+/** The article’s case study, which most tests are about. */
+export const ARTICLE = "?v=1&preset=article";
 export const WIDE = { width: 1280, height: 900 };
 export const NARROW = { width: 390, height: 844 };
 
@@ -32,7 +34,7 @@ export function check(name, body) {
   test(name, { timeout: 240_000 }, async () => {
     const [complaints, requests, opened] = [[], [], []];
     const earlier = server.requests.length;
-    const open = async (address = "", options) => {
+    const open = async (address = ARTICLE, options) => {
       const { viewport, scheme, script, first, ready } = { ...OPENED, ...options };
       const context = await browser.createBrowserContext();
       opened.push(() => context.close());
