@@ -58,7 +58,7 @@ clippy:
 	@echo "==> Linting the prerenderer"
 	@cargo clippy --locked --features page -- -D warnings
 	@echo "==> Linting the page"
-	@cargo clippy --locked --target wasm32-unknown-unknown --features page --lib --bin petaday-app --bin petaday-engine -- -D warnings
+	@cargo clippy --locked --target wasm32-unknown-unknown --features page,engine --lib --bin petaday-app --bin petaday-engine -- -D warnings
 
 cargo-test:
 	@echo "==> Running the tests in Rust"

@@ -1,7 +1,7 @@
 // axe-core on every state of the page: light and dark, wide and narrow, whole and embedded.
 import assert from "node:assert/strict";
 import { axePath } from "../../tools/browser.mjs";
-import { NARROW, WIDE, check, leave, paste, text, unfold } from "./support.mjs";
+import { ARTICLE, NARROW, WIDE, check, leave, paste, text, unfold } from "./support.mjs";
 
 async function violations(page, what) {
   if (!(await page.evaluate(() => "axe" in window))) await page.addScriptTag({ path: axePath });
@@ -23,6 +23,17 @@ const showError = async (page) => {
 const STATES = {
   "": {
     "at first": () => {},
+    "with all unfolded": async (page) => {
+      await unfold(page);
+      await page.waitForFunction(() => document.querySelectorAll(".section table").length > 3);
+    },
+    "with tensors listed": async (page) => {
+      await page.click(".segment[data-part=activations]");
+      await page.waitForSelector("#explain-activations table");
+    },
+  },
+  [ARTICLE]: {
+    "at first": () => {},
     "with all unfolded": unfold,
     "with an explanation open": explain,
     "with an error": showError,
@@ -32,7 +43,7 @@ const STATES = {
       await page.click("#embed");
     },
   },
-  "?embed=1": { "at first": () => {}, "with an explanation open": explain, "with an error": showError },
+  "?embed=1&v=1&preset=article": { "at first": () => {}, "with an explanation open": explain, "with an error": showError },
   "?params=0&foo=1&precision=mixed&gpu=h200-sxm&recompute=full&tflops=2000": { "with notices, fitting": () => {} },
 };
 

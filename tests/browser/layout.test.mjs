@@ -122,7 +122,7 @@ check("nothing shifts while the page loads", async ({ open }) => {
 check("nothing in view moves while a slider is dragged", async ({ open }) => {
   const moved = [];
   for (const viewport of [WIDE, NARROW]) {
-    const page = await open("", { viewport });
+    const page = await open(undefined, { viewport });
     for (const key of ["params", "tokens", "gpus", "tflops", "seq", "batch", "hidden", "layers", "heads"]) {
       const watched = [`#slider-${key}`, "#verdict", ".figures", "#memory-chart .segments", "#memory-table"];
       const boxes = () => Promise.all(watched.map((selector) => box(page, selector)));

@@ -211,7 +211,7 @@ export async function assertNoNonsense(where, what) {
     for (const message of page.querySelectorAll(".error, #notices, datalist")) message.remove();
     return page.outerHTML.replace(/ value="[^"]*"/g, "");
   });
-  assert.doesNotMatch(shown, /NaN|\binf(inity)?\b|undefined/i, what);
+  assert.doesNotMatch(shown, /\bNaN\b|\binf(inity)?\b|undefined/i, what);
 }
 
 /** A number as the page prints it: 7 B, 40,833, 5.88e21; NaN where there is none. */

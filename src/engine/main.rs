@@ -2,7 +2,11 @@
 //! (`app/engine.rs`), and knows what the answers mean.
 
 #[cfg(target_arch = "wasm32")]
+mod search;
+
+#[cfg(target_arch = "wasm32")]
 mod calls {
+    use super::search;
     use petaday::field::Choice;
     use petaday::link;
     use petaday::section::Section;
@@ -11,6 +15,9 @@ mod calls {
     /// A section's HTML for the scenario of a query; empty where there is no such section.
     #[wasm_bindgen]
     pub fn section(key: &str, query: &str) -> String {
+        if let Some(html) = search::begin(key, query) {
+            return html;
+        }
         let section = Section::ALL.iter().find(|section| section.key() == key);
         section.map_or_else(String::new, |section| {
             section.html(&link::open(query).scenario)
