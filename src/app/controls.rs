@@ -105,20 +105,9 @@ fn options(field: Field) -> Vec<(&'static str, &'static str)> {
     }
 }
 
-/// A choice of a few options, all in view, with its label.
+/// A choice of a few options, all in view.
 #[component]
 pub(super) fn ChoiceRow(
-    page: Page,
-    field: Field,
-    /// How many of its options are offered.
-    few: usize,
-) -> impl IntoView {
-    view! { <div class="row choice"><Segmented page=page field=field few=few/></div> }
-}
-
-/// A choice of a few options, side by side.
-#[component]
-pub(super) fn Segmented(
     page: Page,
     field: Field,
     /// How many of its options are offered.
@@ -147,7 +136,7 @@ pub(super) fn Segmented(
                 }
             });
     view! {
-        <fieldset title=hint(field)>
+        <fieldset class="row choice" title=hint(field)>
             <legend>{field.label()}</legend>
             <div class="segmented">{options.collect_view()}</div>
         </fieldset>

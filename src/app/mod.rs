@@ -24,7 +24,7 @@ use leptos::prelude::*;
 pub use page::{Home, Page};
 
 use answer::{Answer, Foot, Notices};
-use controls::{ChoiceRow, NumberRow, PresetPicker, Segmented, SelectRow, TextRow};
+use controls::{ChoiceRow, NumberRow, PresetPicker, SelectRow, TextRow};
 use converter::Converter;
 use live::{flag, maybe, text};
 use memory::{MemorySection, Notes};
@@ -122,10 +122,10 @@ fn question_and_notices(page: Page) -> impl IntoView {
 fn size_controls(page: Page) -> impl IntoView {
     view! {
         <div class="group-head">
-            <h2 id="size-heading" class="hidden">"Size and data"</h2>
-            <Segmented page=page field=Field::Estimator few=2/>
+            <h2 id="size-heading">"Size and data"</h2>
             <PresetPicker page=page/>
         </div>
+        <ChoiceRow page=page field=Field::Estimator few=2/>
         <NumberRow page=page field=Field::Parameters/>
         <div hidden=flag(move || !page.is_detailed())>
             <ModelPicker page=page/>

@@ -6,8 +6,8 @@ use petaday::link;
 use petaday::section::plan::Planner;
 use petaday::section::sweep::{Input, Sweeper};
 use std::cell::RefCell;
-use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::JsCast;
+use wasm_bindgen::prelude::Closure;
 use web_sys::{Element, Event, Window};
 
 /// Layouts counted in a slice: about 4 ms.
@@ -79,7 +79,10 @@ fn slice() {
         {
             if planner.step(SLICE) {
                 searches.goes_on[0] = false;
-                write("plan", &planner.html(&searches.sort, &searches.filters.join(",")));
+                write(
+                    "plan",
+                    &planner.html(&searches.sort, &searches.filters.join(",")),
+                );
             }
             return true;
         }
@@ -113,7 +116,8 @@ fn write(key: &str, html: &str) {
 
 /// Hears, once for all, of clicks on what sorts, filters and sweeps.
 fn listen() {
-    let first = SEARCHES.with_borrow_mut(|searches| !std::mem::replace(&mut searches.listens, true));
+    let first =
+        SEARCHES.with_borrow_mut(|searches| !std::mem::replace(&mut searches.listens, true));
     if !first {
         return;
     }
@@ -154,7 +158,10 @@ fn planned(change: impl FnOnce(&mut Searches)) {
     SEARCHES.with_borrow_mut(|searches| {
         change(searches);
         if let Some(planner) = &searches.planner {
-            write("plan", &planner.html(&searches.sort, &searches.filters.join(",")));
+            write(
+                "plan",
+                &planner.html(&searches.sort, &searches.filters.join(",")),
+            );
         }
     });
 }
