@@ -2,11 +2,10 @@
 
 mod support;
 
-use petaday::field::Choice;
+use petaday::field::{Choice, Value};
 use petaday::link;
 use petaday::memory::counted;
-use petaday::memory::detailed::{conventions, footprint};
-use petaday::scenario::Scenario;
+use petaday::scenario::{Estimator, Field, Scenario};
 use petaday::section::Section;
 use proptest::prelude::*;
 use support::{cases, scenario};
@@ -82,7 +81,7 @@ proptest! {
     /// Every section of every scenario is well-formed and says no NaN.
     #[test]
     fn sections_are_text(scenario in scenario()) {
-        for section in [Section::Memory, Section::Layout] {
+        for &section in Section::ALL {
             let html = section.html(&scenario);
             prop_assert!(!html.is_empty());
             prop_assert_eq!(balanced(&html), Ok(()), "{}", html);
@@ -95,7 +94,10 @@ proptest! {
     /// What is listed of the peak sums to it.
     #[test]
     fn lists_sum_to_the_peak(scenario in scenario()) {
-        prop_assume!(scenario.is_detailed());
+        let detailed = Value::Choice(Estimator::Detailed.index());
+        let scenario = scenario.with(Field::Estimator, detailed);
+        prop_assume!(scenario.is_ok());
+        let scenario = scenario.unwrap();
         if let Ok(cluster) = counted::counted(&scenario) {
             let (listed, summed) = sums(&Section::Memory.html(&scenario));
             let peak = cluster.worst.peak.0 as i128;
@@ -104,36 +106,169 @@ proptest! {
     }
 }
 
+/// Llama-2-7B, one sequence of 4,096, on one GPU (recorded steps' facts: TENSORS.md and formulas.md, §7, as in
+/// tests/memory_properties.rs).
+const LLAMA: &str =
+    "?v=1&preset=article&est=detailed&model=llama-2-7b&seq=4096&batch=1&gpus=1&gpu=h200-sxm";
+
+/// The GiB of the row that starts with these words.
+#[track_caller]
+fn gib(html: &str, row: &str) -> String {
+    let after = html.split(&format!(">{row}</th>")).nth(1).expect(row);
+    let cell = after.split("<td>").nth(2).unwrap();
+    cell.split('<').next().unwrap().to_owned()
+}
+
 #[test]
-fn explore() {
-    for precision in ["fp32", "16bit", "mixed", "master", "main-grads"] {
-        let s = of(&format!("?v=1&preset=article&est=detailed&model=llama-2-7b&seq=4096&batch=1&gpus=1&gpu=h200&precision={precision}"));
-        let m = counted::model(&s);
-        for c in conventions(&counted::step(&s, &m)) {
-            println!("{precision} {} {:.2}", c.habit, c.bytes.gib());
-        }
-        println!("{:?}", footprint(&counted::step(&s, &m)).peak_moment().label());
-        for q in ["opt-step=fused", "opt-step=foreach", "opt-step=fused&attn=eager", "opt-step=foreach&attn=eager"] {
-            let s = of(&format!("?v=1&preset=article&est=detailed&model=llama-2-7b&seq=4096&batch=1&gpus=1&gpu=h200&precision={precision}&{q}"));
-            let c = counted::counted(&s).unwrap();
-            println!("{precision} {q} {:.2} {}", c.worst.peak.gib(), c.worst.moment.label());
-        }
-    }
-    let _ = std::fs::create_dir_all("/tmp/ranks-html");
-    for (name, q) in [
-        ("llama", "?v=1&preset=article&est=detailed&model=llama-2-7b&seq=4096&batch=1&gpus=1&gpu=h200&precision=master"),
-        ("article", ""),
-        ("fsdp", "?v=1&preset=llama2-7b&est=detailed&sharding=fsdp2"),
-        ("megatron", "?v=1&preset=article&est=detailed&model=llama-3.1-405b&seq=8192&batch=1&gpus=16384&tp=8&pp=16&precision=main-grads&stack=megatron&sharding=distributed&sp=yes&accum=16"),
-        ("misfit", "?v=1&preset=article&est=detailed&model=llama-3-8b&seq=8191&batch=1&gpus=100&tp=3&pp=7&cp=2&precision=main-grads&stack=megatron&sharding=distributed&sp=yes&accum=16&ep=2"),
-        ("notcounted", "?v=1&preset=article&est=detailed&model=llama-3-8b&seq=8192&batch=1&gpus=64&tp=2&pp=2&sharding=zero3"),
+fn llama_2_7b_on_one_gpu() {
+    for (changes, expected) in [
+        ("precision=16bit", "62.8"),
+        ("precision=mixed&opt-step=fused", "117.0"),
+        ("precision=mixed", "125.5"),
+        ("precision=mixed&opt-step=fused&attn=eager", "214.4"),
+        ("precision=main-grads", "138.1"),
     ] {
-        let s = of(q);
-        for section in [Section::Memory, Section::Layout] {
-            let t = std::time::Instant::now();
-            let html = section.html(&s);
-            println!("{name} {} {} bytes {:?}", section.key(), html.len(), t.elapsed());
-            std::fs::write(format!("/tmp/ranks-html/{name}-{}.html", section.key()), html).unwrap();
-        }
+        let html = Section::Memory.html(&of(&format!("{LLAMA}&{changes}")));
+        let peak: f64 = gib(&html, "Tensors at the peak").parse().unwrap();
+        assert_eq!(format!("{peak:.1}"), expected, "{changes}");
     }
+    // The habits that give the rival figures stand side by side.
+    let html = Section::Memory.html(&of(&format!("{LLAMA}&precision=mixed&opt-step=fused")));
+    for (habit, expected) in [
+        ("The peak, tensor by tensor", "117.01"),
+        ("The same with the foreach optimizer", "125.51"),
+        ("Attention matrices kept", "214.40"),
+    ] {
+        assert_eq!(gib(&html, habit), expected, "{habit}");
+    }
+}
+
+/// The values of the buttons of a section that set this field.
+fn buttons(html: &str, key: &str) -> Vec<String> {
+    let pairs = html.split("data-set=\"").skip(1).flat_map(|rest| {
+        let set = rest.split('"').next().unwrap_or("");
+        set.split("&amp;").map(str::to_owned).collect::<Vec<_>>()
+    });
+    pairs
+        .filter_map(|pair| pair.strip_prefix(&format!("{key}=")).map(str::to_owned))
+        .collect()
+}
+
+/// What a button sets, set: as the page does.
+fn pressed(scenario: &Scenario, set: &str) -> Scenario {
+    let pairs = set.split("&amp;").filter_map(|pair| pair.split_once('='));
+    let changes: Vec<_> = pairs
+        .map(|(key, text)| {
+            let field = Field::ALL.into_iter().find(|field| field.key() == key);
+            let field = field.expect(key);
+            (field, field.parse(text).unwrap())
+        })
+        .collect();
+    scenario.with_all(&changes).unwrap()
+}
+
+/// A button's set that has this in it.
+#[track_caller]
+fn button(html: &str, with: &str) -> String {
+    let mut sets = html.split("data-set=\"").skip(1);
+    let set = sets.find(|rest| rest.split('"').next().unwrap_or("").contains(with));
+    set.expect(with).split('"').next().unwrap().to_owned()
+}
+
+#[test]
+fn a_suggestion_taken_saves_what_it_says() {
+    // 125.5 GiB do not fit an 80 GB GPU.
+    let query = "?v=1&preset=article&est=detailed&model=llama-2-7b&seq=4096&batch=1&gpus=1&gpu=h100-sxm&precision=mixed";
+    let scenario = of(query);
+    let html = Section::Memory.html(&scenario);
+    assert!(html.contains("It does not fit"), "{html}");
+    let table = html.split("Changes that save memory").last().unwrap();
+    let set = button(table, "optimizer=adamw8bit");
+    let after = pressed(&scenario, &set);
+    let peak = |scenario: &Scenario| counted::counted(scenario).unwrap().worst.peak.gb();
+    let saved = peak(&scenario) - peak(&after);
+    assert!(
+        html.contains(&format!(">{saved:.1} GB</td>")),
+        "{saved}: {html}"
+    );
+    // With all that is needed it fits.
+    let rest = html.split("Together these make it fit").nth(1).unwrap();
+    let taken = pressed(&scenario, &button(rest, "est=detailed"));
+    let html = Section::Memory.html(&taken);
+    assert!(html.contains("It fits, "), "{html}");
+}
+
+#[test]
+fn the_largest_that_fit_do_fit() {
+    let scenario = of(&format!("{LLAMA}&precision=16bit"));
+    let html = Section::Memory.html(&scenario);
+    for key in ["batch", "seq"] {
+        let most: Vec<u64> = buttons(&html, key)
+            .iter()
+            .filter_map(|value| value.parse().ok())
+            .collect();
+        let most = *most.iter().max().unwrap();
+        let fits = |value: u64| {
+            let changed = pressed(&scenario, &format!("{key}={value}"));
+            Section::Memory.html(&changed).contains("It fits, ")
+        };
+        assert!(fits(most) && !fits(most + 1), "{key}: {most}");
+    }
+}
+
+#[test]
+fn a_layout_that_divides_says_so() {
+    let query = "?v=1&preset=article&est=detailed&model=llama-2-70b&seq=4096&batch=1&gpus=512&tp=4&pp=2&cp=8&sp=yes\
+                 &stack=megatron&sharding=distributed&precision=main-grads&accum=8";
+    let html = Section::Layout.html(&of(query));
+    assert!(html.contains("8 × 4 × 2 × 8 = 512 GPUs ✓"), "{html}");
+    assert!(!html.contains("class=\"misfit\""), "{html}");
+    // Megatron-LM's names.
+    assert!(html.contains("<code>--tensor-model-parallel-size</code> 4"));
+}
+
+#[test]
+fn what_does_not_divide_is_mended_by_its_buttons() {
+    let query = "?v=1&preset=article&est=detailed&model=llama-2-7b&seq=4096&batch=1&gpus=60&tp=8&stack=megatron\
+                 &sharding=distributed&precision=main-grads";
+    let scenario = of(query);
+    let html = Section::Layout.html(&scenario);
+    assert!(html.contains("GPUs = 60 is not a multiple of 8"), "{html}");
+    for gpus in ["56", "64"] {
+        let mended = pressed(&scenario, &button(&html, &format!("gpus={gpus}")));
+        assert!(Section::Layout.html(&mended).contains("GPUs ✓"), "{gpus}");
+    }
+}
+
+/// 126 layers over 16 stages are 7, 14 × 8, 7 (arXiv:2407.21783, §3.3.2).
+#[test]
+fn a_pipeline_is_few_bars_with_its_worst_stage_named() {
+    let query = "?v=1&preset=article&est=detailed&model=llama-3.1-405b&seq=8192&batch=1&gpus=16384&tp=8&pp=16&sp=yes\
+                 &stack=megatron&sharding=distributed&precision=main-grads&accum=16";
+    let html = Section::Layout.html(&of(query));
+    assert!(html.contains("of 16 holds most"), "{html}");
+    assert_eq!(html.matches("<strong>the worst</strong>").count(), 1);
+    let bars = html.matches("class=\"bar-name\"").count();
+    assert!((3..=8).contains(&bars), "{bars}");
+    assert!(
+        html.contains("Layers 1 to 7 and the embedding, 16 in flight"),
+        "{html}"
+    );
+    assert!(
+        html.contains("Layers 120 to 126 and the head, 1 in flight"),
+        "{html}"
+    );
+}
+
+#[test]
+fn what_is_not_counted_says_what_is() {
+    let query = "?v=1&preset=article&est=detailed&model=llama-3-8b&seq=8192&batch=1&gpus=64&tp=2&sharding=zero3";
+    let scenario = of(query);
+    let html = Section::Layout.html(&scenario);
+    assert!(
+        html.contains("DeepSpeed ZeRO is not counted with tensor parallelism"),
+        "{html}"
+    );
+    let counted = pressed(&scenario, &button(&html, "sharding=fsdp2"));
+    assert!(Section::Layout.html(&counted).contains("in tensors"));
 }

@@ -97,6 +97,9 @@ mod tests {
         near(drawn.bars[1][1].width, 0.0);
         near(drawn.capacity, 50.0);
         assert_eq!(drawn.bars.len(), 2);
-        assert_eq!(drawn.ticks.first().map(|tick| tick.text.as_str()), Some("0"));
+        assert_eq!(
+            drawn.ticks.first().map(|tick| tick.text.as_str()),
+            Some("0")
+        );
     }
 }

@@ -39,7 +39,7 @@ pub(super) fn html(title: &str, twin: &str, bars: &[Bar], scenario: &Scenario) -
     );
     for (bar, shapes) in bars.iter().zip(&drawn.bars) {
         let total = bar.total();
-        let over = if total > capacity { " over" } else { "" };
+        let past = if total > capacity { " past" } else { "" };
         let mark = if bar.mark.is_empty() {
             String::new()
         } else {
@@ -47,7 +47,7 @@ pub(super) fn html(title: &str, twin: &str, bars: &[Bar], scenario: &Scenario) -
         };
         let class = if bar.mark.is_empty() { "" } else { " marked" };
         html.push_str(&format!(
-            "<p class=\"bar-name\"><span>{}{mark}</span> <span class=\"amount{over}\">{} GB</span></p><div class=\"track{class}\">",
+            "<p class=\"bar-name\"><span>{}{mark}</span> <span class=\"amount{past}\">{} GB</span></p><div class=\"track{class}\">",
             bar.name,
             gigabytes(total)
         ));

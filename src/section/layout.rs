@@ -1,7 +1,7 @@
 //! The layout over the GPUs: whether its degrees go together, and what a GPU of each pipeline stage holds.
 
 use super::bars::{self, Bar};
-use super::memory::{button, detailed, parts_of, sentence};
+use super::memory::{button, communicators, detailed, parts_of, refused, sentence};
 use crate::estimate::gigabytes;
 use crate::field::{Choice, Value};
 use crate::html::{Table, aside, escaped, paragraph};
@@ -9,11 +9,11 @@ use crate::layout::{Degree, Divided, Launcher, Layout, Misfit, Sharding};
 use crate::memory::counted;
 use crate::memory::ranks::cluster::Cluster;
 use crate::memory::ranks::device::SOURCES;
-use crate::memory::ranks::pipeline::{Split, Work, work};
-use crate::memory::ranks::{Part, StageFootprint};
+use crate::memory::ranks::pipeline::{Chunk, Split, Work, work};
+use crate::memory::ranks::{Line, Part, StageFootprint};
 use crate::scenario::{Detail, Field, Scenario};
 use crate::training::{Optimizer, Precision, Stack};
-use crate::units::{Bytes, grouped, hundredths};
+use crate::units::{Bytes, grouped, hundredths, significant};
 
 /// At most so many bars: what lies between is said in words.
 const BARS: usize = 6;
@@ -43,7 +43,11 @@ fn product(scenario: &Scenario, layout: &Layout) -> String {
         ));
     }
     for misfit in &misfits {
-        let class = if misfit.stops() { "misfit" } else { "misfit allowed" };
+        let class = if misfit.stops() {
+            "misfit"
+        } else {
+            "misfit allowed"
+        };
         html.push_str(&format!(
             "<p class=\"{class}\">{}. {}</p>",
             escaped(&misfit.to_string()),
@@ -67,8 +71,9 @@ fn remedies(scenario: &Scenario, layout: &Layout, misfit: &Misfit) -> String {
             .layout()
             .misfits(changed.architecture(), &counted::batch(&changed));
         let gone = !left.iter().any(|other| same(other, misfit));
+        let worse = refused(&changed) > refused(scenario);
         let label = format!("{} = {}", field.label(), grouped(value.into()));
-        gone.then(|| button(scenario, &[(field, Value::Count(value))], &label))
+        (gone && !worse).then(|| button(scenario, &[(field, Value::Count(value))], &label))
     };
     let buttons: Vec<String> = values.into_iter().filter_map(mended).collect();
     buttons.join(" ")
@@ -78,8 +83,12 @@ fn remedies(scenario: &Scenario, layout: &Layout, misfit: &Misfit) -> String {
 fn same(one: &Misfit, other: &Misfit) -> bool {
     match (one, other) {
         (
-            Misfit::DoesNotDivide { degree: a, of: b, .. },
-            Misfit::DoesNotDivide { degree: c, of: d, .. },
+            Misfit::DoesNotDivide {
+                degree: a, of: b, ..
+            },
+            Misfit::DoesNotDivide {
+                degree: c, of: d, ..
+            },
         ) => a == c && b == d,
         (Misfit::NotAMultiple { of: a, .. }, Misfit::NotAMultiple { of: b, .. })
         | (Misfit::TooFew { of: a, .. }, Misfit::TooFew { of: b, .. }) => a == b,
@@ -124,59 +133,74 @@ fn remedy(layout: &Layout, misfit: &Misfit, value: u64) -> Option<(Field, u64)> 
     })
 }
 
-/// Choices that are counted, where this one is not.
+type Set = Vec<(Field, Value)>;
+
+/// Choices that are counted, where this one is not: those that change least.
 fn instead(scenario: &Scenario) -> String {
     let detail = |detail: Detail, value| (Field::Detail(detail), value);
-    let sharding = |sharding: Sharding| {
-        detail(Detail::Sharding, Value::Choice(sharding.index()))
-    };
+    let sharding = |sharding: Sharding| detail(Detail::Sharding, Value::Choice(sharding.index()));
     let one = |of: Detail| detail(of, Value::Count(1));
-    let megatron = [
-        detail(Detail::Stack, Value::Choice(Stack::Megatron.index())),
-        sharding(Sharding::Distributed),
+    let precision = |precision: Precision| (Field::Precision, Value::Choice(precision.index()));
+    let adamw = (Field::Optimizer, Value::Choice(Optimizer::AdamW.index()));
+    let fsdp2 = sharding(Sharding::Fsdp2);
+    let distributed = sharding(Sharding::Distributed);
+    let megatron = detail(Detail::Stack, Value::Choice(Stack::Megatron.index()));
+    let master = precision(Precision::MainGradients);
+    let trained = [
+        detail(Detail::Adapters, Value::Count(0)),
+        detail(Detail::Frozen, Value::Count(0)),
     ];
-    let tensor = (Field::TensorParallel, Value::Count(1));
-    let adamw = (
-        Field::Optimizer,
-        Value::Choice(Optimizer::AdamW.index()),
-    );
-    let master = (
-        Field::Precision,
-        Value::Choice(Precision::MainGradients.index()),
-    );
-    let all: [(&str, Vec<(Field, Value)>); 12] = [
-        ("FSDP2", vec![sharding(Sharding::Fsdp2)]),
-        ("Megatron-core with its distributed optimizer", megatron.to_vec()),
-        ("Its distributed optimizer", vec![sharding(Sharding::Distributed)]),
+    let no_experts = vec![one(Detail::Expert), one(Detail::ExpertTensor)];
+    let all: [(&str, Set); 15] = [
+        ("FSDP2", vec![fsdp2]),
+        (
+            "FSDP2 in mixed precision",
+            vec![fsdp2, precision(Precision::Mixed)],
+        ),
         ("AdamW", vec![adamw]),
-        ("BF16 + FP32 master and gradients", vec![master]),
-        ("AdamW, BF16 + FP32 master and gradients", vec![adamw, master]),
-        ("DDP", vec![sharding(Sharding::None)]),
-        ("No tensor parallelism", vec![tensor]),
-        ("No pipeline", vec![one(Detail::Pipeline)]),
-        ("No context parallelism", vec![one(Detail::Context)]),
+        ("BF16 with FP32 master and gradients", vec![master]),
+        ("a distributed optimizer", vec![distributed]),
+        ("Megatron-core", vec![megatron, distributed]),
         (
-            "No expert parallelism",
-            vec![one(Detail::Expert), one(Detail::ExpertTensor)],
+            "Megatron-core in BF16 with FP32 master and gradients",
+            vec![megatron, distributed, master],
         ),
         (
-            "All weights trained",
-            vec![
-                detail(Detail::Adapters, Value::Count(0)),
-                detail(Detail::Frozen, Value::Count(0)),
-            ],
+            "Megatron-core with AdamW in BF16 with FP32 master and gradients",
+            vec![megatron, distributed, master, adamw],
+        ),
+        ("DDP", vec![sharding(Sharding::None)]),
+        (
+            "no tensor parallelism",
+            vec![(Field::TensorParallel, Value::Count(1))],
+        ),
+        ("no pipeline", vec![one(Detail::Pipeline)]),
+        ("no context parallelism", vec![one(Detail::Context)]),
+        ("no expert parallelism", no_experts),
+        ("all weights trained", trained.to_vec()),
+        (
+            "all weights trained by Megatron-core in BF16 with AdamW",
+            [&trained[..], &[megatron, distributed, master, adamw]].concat(),
         ),
     ];
-    let counted = |(label, set): &(&str, Vec<(Field, Value)>)| {
-        let changed = scenario.with_all(set).ok()?;
-        counted::counted(&changed).ok()?;
-        Some(button(scenario, set, label))
-    };
-    let buttons: Vec<String> = all.iter().filter_map(counted).collect();
-    if buttons.is_empty() {
-        return aside("Two of these choices at once are not counted: change one, then the other.");
+    let mut found: Vec<&(&str, Set)> = Vec::new();
+    for choice in &all {
+        let more = |less: &&(&str, Set)| less.1.iter().all(|one| choice.1.contains(one));
+        let changed = scenario.with_all(&choice.1);
+        if !found.iter().any(more)
+            && changed.is_ok_and(|changed| counted::counted(&changed).is_ok())
+        {
+            found.push(choice);
+        }
     }
-    paragraph(&format!("Counted are: {}", buttons.join(" ")))
+    let buttons: Vec<String> = found
+        .iter()
+        .map(|(label, set)| button(scenario, set, label))
+        .collect();
+    if buttons.is_empty() {
+        return aside("Several choices have to change before it is counted.");
+    }
+    paragraph(&format!("Counted is it with: {}", buttons.join(" ")))
 }
 
 /// Stages that hold the same, as one.
@@ -236,6 +260,7 @@ fn stages(scenario: &Scenario, layout: &Layout, cluster: &Cluster) -> String {
         pieces: Part::ALL
             .iter()
             .map(|&part| (part.key(), group.first.of(part)))
+            .chain([(BESIDE.0, beside(scenario, cluster, &group.first))])
             .collect(),
         mark: if count > 1 && (group.first.stage..=group.last).contains(&worst) {
             "the worst"
@@ -247,11 +272,12 @@ fn stages(scenario: &Scenario, layout: &Layout, cluster: &Cluster) -> String {
     let parts: Vec<_> = Part::ALL
         .iter()
         .map(|part| (part.key(), part.label()))
+        .chain([BESIDE])
         .collect();
     let lead = if count > 1 {
         format!(
-            "Stage {} of {count} holds most: <strong>{} GB</strong> in tensors, at {}. {} runs it; ranks of one stage hold \
-             the same.",
+            "Stage {} of {count} holds most: <strong>{} GB</strong> in tensors, at {}. The code is {}’s; ranks of one stage \
+             hold the same.",
             worst + 1,
             gigabytes(cluster.worst.peak),
             escaped(cluster.worst.moment.label()),
@@ -259,10 +285,10 @@ fn stages(scenario: &Scenario, layout: &Layout, cluster: &Cluster) -> String {
         )
     } else {
         format!(
-            "Every GPU holds the same: <strong>{} GB</strong> in tensors, at {}. {}.",
+            "Every GPU holds the same ({}): <strong>{} GB</strong> in tensors, at {}.",
+            cluster.framework.label(),
             gigabytes(cluster.worst.peak),
-            escaped(cluster.worst.moment.label()),
-            cluster.framework.label()
+            escaped(cluster.worst.moment.label())
         )
     };
     let mut html = paragraph(&lead)
@@ -273,13 +299,31 @@ fn stages(scenario: &Scenario, layout: &Layout, cluster: &Cluster) -> String {
             scenario,
         )
         + &bars::legend(&parts);
+    html.push_str(&aside(
+        "Bars are what nvidia-smi shows as a rule; each opens below to what it holds in tensors.",
+    ));
     if between {
-        html.push_str(&aside("Stages that are not shown lie between their neighbours."));
+        html.push_str(&aside(
+            "Stages that are not shown lie between their neighbours.",
+        ));
     }
     for (group, bar) in shown.iter().zip(&bars) {
         html.push_str(&stage(scenario, layout, group, bar));
     }
     html
+}
+
+/// What nvidia-smi shows as a rule beside tensors.
+const BESIDE: (&str, &str) = ("beside", "Unused, workspace, NCCL, context");
+
+fn beside(scenario: &Scenario, cluster: &Cluster, stage: &StageFootprint) -> Bytes {
+    let alone = Cluster {
+        framework: cluster.framework,
+        stages: Vec::new(),
+        worst: *stage,
+    };
+    let used = counted::on_gpu(scenario, &alone).used;
+    Bytes(used.0.saturating_sub(stage.peak.0))
 }
 
 fn name(group: &Group, count: usize) -> String {
@@ -303,6 +347,11 @@ fn stage(scenario: &Scenario, layout: &Layout, group: &Group, bar: &Bar) -> Stri
         micro_batches,
         footprint.stage,
     );
+    let of = if layout.pipeline > 1 {
+        aside(&has(&work, layout))
+    } else {
+        String::new()
+    };
     format!(
         "<details class=\"stage\"><summary>{} <strong>{} GB</strong> <small>{} GiB, largest at {}</small></summary>\
          {}{}</details>",
@@ -310,14 +359,14 @@ fn stage(scenario: &Scenario, layout: &Layout, group: &Group, bar: &Bar) -> Stri
         gigabytes(footprint.peak),
         hundredths(footprint.peak.gib()),
         escaped(footprint.moment.label()),
-        aside(&has(&work, layout)),
+        of,
         parts_of(scenario, footprint.stage, footprint)
     )
 }
 
-/// The layers a stage has, and how many micro-batches of them are in flight.
+/// The layers a stage has, and how many micro-batches of them wait for their backward pass.
 fn has(work: &Work, layout: &Layout) -> String {
-    let chunk = |chunk: &crate::memory::ranks::pipeline::Chunk| {
+    let chunk = |chunk: &Chunk| {
         let ends = match (chunk.first, chunk.last) {
             (true, true) => ", embedding and head",
             (true, false) => " and the embedding",
@@ -325,21 +374,17 @@ fn has(work: &Work, layout: &Layout) -> String {
             (false, false) => "",
         };
         let layers = match chunk.layers {
-            0 => "no layers".to_owned(),
-            1 => format!("layer {}", chunk.start + 1),
-            many => format!("layers {} to {}", chunk.start + 1, chunk.start + many),
+            0 => "No layers".to_owned(),
+            1 => format!("Layer {}", chunk.start + 1),
+            many => format!("Layers {} to {}", chunk.start + 1, chunk.start + many),
         };
         format!("{layers}{ends}, {} in flight", chunk.in_flight)
     };
     let chunks: Vec<String> = work.chunks().iter().map(chunk).collect();
-    let schedule = if layout.pipeline > 1 {
-        format!(" {} decides how many.", layout.schedule.label())
-    } else {
-        String::new()
-    };
     format!(
-        "It has {}; in flight are micro-batches whose activations wait for their backward pass.{schedule}",
-        chunks.join("; ")
+        "{}: micro-batches whose activations wait for their backward pass, as {} has them.",
+        chunks.join("; "),
+        layout.schedule.label()
     )
 }
 
@@ -355,23 +400,29 @@ fn buffers(scenario: &Scenario, cluster: &Cluster) -> String {
     let mut row = |what: &str, bytes: Bytes, source: &str| {
         let cells = [
             escaped(what),
-            hundredths(bytes.gb()),
-            hundredths(bytes.gib()),
+            significant(bytes.gb(), 3),
+            significant(bytes.gib(), 3),
             escaped(source),
         ];
         table.row("", &cells);
     };
-    for line in lines.iter().filter(|line| line.part == Part::Buffers) {
-        let what = match (line.of, line.tensor.name) {
-            ("", name) | (name, "") => name.to_owned(),
-            (of, name) => format!("{of}: {name}"),
+    let mut sums: Vec<(&str, &str, Bytes)> = Vec::new();
+    let of_buffers = |line: &&Line| line.part == Part::Buffers && !line.negative;
+    for line in lines.iter().filter(of_buffers) {
+        let name = match (line.of, line.tensor.name) {
+            ("", name) | (name, "") => name,
+            (of, _) => of,
         };
-        let what = if line.negative {
-            format!("{what}, taken away")
-        } else {
-            what
-        };
-        row(&what, line.bytes, line.source);
+        match sums
+            .iter_mut()
+            .find(|(of, source, _)| (*of, *source) == (name, line.source))
+        {
+            Some((_, _, sum)) => sum.0 += line.bytes.0,
+            None => sums.push((name, line.source, line.bytes)),
+        }
+    }
+    for (name, source, bytes) in sums {
+        row(name, bytes, source);
     }
     let [pools, nccl, all_to_all] = SOURCES;
     let source = if scenario.layout().expert > 1 {
@@ -380,11 +431,7 @@ fn buffers(scenario: &Scenario, cluster: &Cluster) -> String {
         format!("{nccl}: an upper figure")
     };
     if on_gpu.communicators > 0 {
-        row(
-            &format!("NCCL’s buffers of {} communicators", on_gpu.communicators),
-            on_gpu.nccl,
-            &source,
-        );
+        row(&communicators(on_gpu.communicators), on_gpu.nccl, &source);
     }
     let [least, usual, most] = on_gpu.reserved;
     if most > least {
@@ -407,7 +454,9 @@ fn launchers(layout: &Layout) -> String {
             grouped(layout.degree(degree).into()),
         ];
         for launcher in Launcher::ALL {
-            let told = degree.named_by(*launcher).zip(launcher.value(degree, layout));
+            let told = degree
+                .named_by(*launcher)
+                .zip(launcher.value(degree, layout));
             cells.push(told.map_or_else(
                 || "–".to_owned(),
                 |(name, value)| format!("<code>{}</code> {}", escaped(name), grouped(value.into())),

@@ -1,7 +1,7 @@
 //! Lists of tensors: what a segment of a chart is made of, to the byte.
 
 use crate::estimate::gigabytes;
-use crate::html::{Table, escaped};
+use crate::html::{Table, aside, escaped};
 use crate::memory::detailed::Entry;
 use crate::memory::ranks::Line;
 use crate::memory::ranks::tensor::Dtype;
@@ -98,9 +98,11 @@ pub(super) fn part(key: &str, label: &str, rows: &[Row], bytes: Bytes, of: Bytes
 /// Tensors, the largest first, and their sum.
 pub(super) fn table(label: &str, rows: &[Row]) -> String {
     let mut sorted: Vec<&Row> = rows.iter().collect();
-    sorted.sort_by(|one, other| other.bytes.cmp(&one.bytes));
-    let sourced = rows.iter().any(|row| !row.source.is_empty());
-    let columns = ["Tensor", "Shape", "Dtype", "Count", "Bytes", "Read in"];
+    sorted.sort_by_key(|row| std::cmp::Reverse(row.bytes));
+    // One source for all stands below them.
+    let source = rows.first().map_or("", |row| row.source);
+    let sourced = rows.iter().any(|row| row.source != source);
+    let columns = ["Tensor", "Shape", "Dtype", "Count", "Bytes", "Source"];
     let shown = if sourced { 6 } else { 5 };
     let mut table = Table::new(
         &format!("Tensors of {}", label.to_lowercase()),
@@ -110,7 +112,9 @@ pub(super) fn table(label: &str, rows: &[Row]) -> String {
     let mut sum = 0;
     for row in sorted {
         sum += row.bytes;
-        let count = row.count.map_or_else(|| "–".to_owned(), |count| grouped(count.into()));
+        let count = row
+            .count
+            .map_or_else(|| "–".to_owned(), |count| grouped(count.into()));
         let cells = [
             escaped(&row.name),
             row.shape.clone(),
@@ -131,7 +135,11 @@ pub(super) fn table(label: &str, rows: &[Row]) -> String {
         blank(),
     ];
     table.row("total", &cells[..shown]);
-    table.end()
+    if sourced || source.is_empty() {
+        table.end()
+    } else {
+        table.end() + &aside(&format!("Source: {}.", escaped(source)))
+    }
 }
 
 fn signed(bytes: i128) -> String {

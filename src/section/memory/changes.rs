@@ -189,7 +189,7 @@ fn fits(scenario: &Scenario) -> bool {
 }
 
 /// What of a layout launchers refuse.
-fn refused(scenario: &Scenario) -> usize {
+pub(in crate::section) fn refused(scenario: &Scenario) -> usize {
     let misfits = scenario
         .layout()
         .misfits(scenario.architecture(), &counted::batch(scenario));
@@ -267,7 +267,15 @@ pub(in crate::section) fn button(
     setter(&(estimator + &link(scenario, set)), "quiet", label)
 }
 
+/// With more pipeline stages than this, each evaluation takes so long that a reader would wait for a hundred of them.
+const MOST_STAGES: u64 = 128;
+
 pub(super) fn html(scenario: &Scenario) -> String {
+    if scenario.layout().pipeline > MOST_STAGES {
+        return aside(&format!(
+            "What to change is worked out for up to {MOST_STAGES} pipeline stages."
+        ));
+    }
     let Some(before) = used(scenario) else {
         return String::new();
     };
@@ -294,7 +302,7 @@ fn single(scenario: &Scenario, taken: &[Taken], costs: f64) -> String {
     }
     let mut table = Table::new(
         "Changes that save memory",
-        &["Change", "Saves", "Then", "Compute", "Beside that"],
+        &["Change", "Saves", "Then", "FLOP", "Beside that"],
         &[4],
     );
     for change in taken {
@@ -316,14 +324,16 @@ fn single(scenario: &Scenario, taken: &[Taken], costs: f64) -> String {
         );
     }
     table.end()
-        + &aside("✓ fits. Savings are of what nvidia-smi shows as a rule; compute is FLOP of a step.")
+        + &aside(
+            "✓ fits. Savings are of what nvidia-smi shows as a rule; FLOP are those that a step computes again.",
+        )
 }
 
 fn compute(more: f64) -> String {
     match 100.0 * more {
         percent if percent >= 0.05 => format!("+{}%", decimal(percent, 1)),
         percent if percent <= -0.05 => format!("{}%", decimal(percent, 1)),
-        _ => "0%".to_owned(),
+        _ => "+0%".to_owned(),
     }
 }
 
@@ -354,12 +364,12 @@ fn until_it_fits(scenario: &Scenario, before: Bytes) -> String {
             gigabytes(capacity)
         ));
     }
-    let cost = compute(again(&now) - again(scenario));
     paragraph(&format!(
-        "{}, it takes {} GB and fits, at {cost} compute. {}",
-        names.join(", then "),
+        "Together these make it fit, at {} GB and {} FLOP: {}. {}",
         gigabytes(bytes),
-        button(scenario, &set, "Take all of it")
+        compute(again(&now) - again(scenario)),
+        names.join("; "),
+        button(scenario, &set, "Take them all")
     ))
 }
 
@@ -403,4 +413,3 @@ fn largest(scenario: &Scenario, field: Field) -> Option<u64> {
     }
     Some(low)
 }
-

@@ -3,7 +3,7 @@
 mod changes;
 mod moments;
 
-pub(super) use changes::button;
+pub(super) use changes::{button, refused};
 
 use super::tensors::{self, Row};
 use crate::estimate::gigabytes;
@@ -156,7 +156,11 @@ fn figures(
         ),
         _ => String::new(),
     };
-    let mut table = Table::new("Memory of the fullest GPU", &["What", "GB", "GiB", "Source"], &[3]);
+    let mut table = Table::new(
+        "Memory of the fullest GPU",
+        &["What", "GB", "GiB", "Source"],
+        &[3],
+    );
     let mut row = |class: &str, what: &str, bytes: Bytes, from: &Source| {
         let cells = [
             what.to_owned(),
@@ -186,18 +190,33 @@ fn figures(
             &RESERVED,
         );
     } else {
-        row("", "Reserved, at least <small>max_memory_reserved</small>", least, &POOLS);
+        row(
+            "",
+            "Reserved, at least <small>max_memory_reserved</small>",
+            least,
+            &POOLS,
+        );
         row("", "Reserved, as a rule", usual, &POOLS);
         row("", "Reserved, at most", most, &POOLS);
     }
     if on_gpu.communicators > 0 {
-        let label = format!("NCCL’s buffers, {} communicators", on_gpu.communicators);
-        row("", &label, on_gpu.nccl, &NCCL);
+        row("", &communicators(on_gpu.communicators), on_gpu.nccl, &NCCL);
     }
     let context = on_gpu.used.0.saturating_sub(usual.0 + on_gpu.nccl.0);
     row("", "CUDA context", Bytes(context), &CONTEXT);
-    row("total", "Used <small>nvidia-smi</small>", on_gpu.used, &USED);
+    row(
+        "total",
+        "Used <small>nvidia-smi</small>",
+        on_gpu.used,
+        &USED,
+    );
     lead + &guess + &table.end()
+}
+
+/// What NCCL's buffers are of.
+pub(super) fn communicators(count: u64) -> String {
+    let many = if count == 1 { "" } else { "s" };
+    format!("NCCL’s buffers of {count} communicator{many}")
 }
 
 /// The segments of one GPU's peak, each opening to its tensors.
@@ -230,7 +249,9 @@ fn parts(scenario: &Scenario, cluster: &Cluster) -> String {
     let worst = &cluster.worst;
     heading("Every tensor of the peak", worst.peak)
         + &parts_of(scenario, worst.stage, worst)
-        + &aside("Moments of a step are drawn where a GPU shares nothing; here its largest is counted.")
+        + &aside(
+            "Moments of a step are drawn where a GPU shares nothing; here its largest is counted.",
+        )
 }
 
 /// The parts of a stage's peak, each opening to its tensors.
@@ -243,7 +264,13 @@ pub(super) fn parts_of(
     let list = |&part: &Part| {
         let of = lines.iter().filter(|line| line.part == part);
         let rows: Vec<_> = of.map(Row::from).collect();
-        tensors::part(part.key(), part.label(), &rows, footprint.of(part), footprint.peak)
+        tensors::part(
+            part.key(),
+            part.label(),
+            &rows,
+            footprint.of(part),
+            footprint.peak,
+        )
     };
     Part::ALL.iter().map(list).collect()
 }
@@ -279,7 +306,10 @@ fn conventions(step: &Step, whole: bool) -> String {
     } else {
         " All of it on one GPU, undivided."
     };
-    format!("<h3>Why do others say something else?</h3>{}", aside(&format!(
-        "Calculators differ in what they leave out, and some say GB for GiB: a figure in GiB is 7% less than in GB.{undivided}"
-    ))) + &table.end()
+    format!(
+        "<h3>Why do others say something else?</h3>{}",
+        aside(&format!(
+            "Calculators differ in what they leave out, and some say GB for GiB: a figure in GiB is 7% less than in GB.{undivided}"
+        ))
+    ) + &table.end()
 }

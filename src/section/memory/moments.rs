@@ -56,7 +56,9 @@ pub(super) fn html(scenario: &Scenario, whole: &Whole, on_gpu: &OnRank) -> Strin
         ),
         bars::legend(&legend),
         table(&all, &legend),
-        aside("Each bar is what nvidia-smi would show if the allocator gave back what it does not use."),
+        aside(
+            "Each bar is what nvidia-smi would show if the allocator gave back what it does not use."
+        ),
     )
 }
 
