@@ -9,10 +9,10 @@ use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 
 /// The bar is drawn this wide; geometry is handed out in percent of it, so that it fits any page.
-const WIDTH: i32 = 100_000;
+pub(super) const WIDTH: i32 = 100_000;
 const HEIGHT: i32 = 100;
 /// At most this many labels on the axis.
-const TICKS: usize = 5;
+pub(super) const TICKS: usize = 5;
 
 /// The bar's geometry, in percent of its width.
 #[derive(Clone, Debug, PartialEq)]
@@ -116,7 +116,7 @@ fn segment(part: Part, left: f64, right: f64, capacity: f64) -> Segment {
     }
 }
 
-fn percent(x: i32) -> f64 {
+pub(super) fn percent(x: i32) -> f64 {
     f64::from(x) * 100.0 / f64::from(WIDTH - 1)
 }
 

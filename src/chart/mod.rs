@@ -3,5 +3,7 @@
 
 mod memory_bar;
 mod scene;
+mod timeline;
 
 pub use memory_bar::{MemoryBar, Segment, Tick, memory_bar};
+pub use timeline::{Piece, Timeline, timeline};

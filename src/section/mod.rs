@@ -4,14 +4,18 @@
 //! can read them without a browser. A button with `data-set` asks the page to set fields, as a link would:
 //! `data-set="tokens=2T"`.
 
+mod bars;
 mod checked;
 mod flop;
 mod import;
+mod layout;
+mod memory;
 mod money;
 mod optimum;
 mod parameters;
 pub mod part;
 mod solution;
+mod tensors;
 
 pub use import::import;
 
@@ -21,6 +25,10 @@ use crate::scenario::Scenario;
 choice!(
     /// A part of the page below the answer.
     Section {
+        /// The peak of a step, its moments, every tensor of it, and what to change.
+        Memory "memory" "Memory, tensor by tensor",
+        /// Whether the layout goes together, and what a GPU of each pipeline stage holds.
+        Layout "layout" "Layout over the GPUs",
         /// Parameters by tensor group.
         Parameters "parameters" "Parameters, group by group",
         /// FLOP by part, and as others count them.
@@ -43,6 +51,8 @@ impl Section {
     /// What it says of a scenario, as HTML. All text in it that is not ours is escaped.
     pub fn html(self, scenario: &Scenario) -> String {
         match self {
+            Self::Memory => memory::html(scenario),
+            Self::Layout => layout::html(scenario),
             Self::Parameters => parameters::html(scenario),
             Self::Flop => flop::html(scenario),
             Self::Money => money::html(scenario),

@@ -86,9 +86,10 @@ impl Block<'_> {
         self.run.architecture.family.fused_qkv() || self.run.step.stack == Stack::LitGpt
     }
 
-    /// Whether queries and keys are tensors of their own and not views of a fused projection: the rotation makes them.
+    /// Whether queries and keys are tensors of their own and not views of a fused projection: the rotation makes them, or
+    /// a norm.
     pub fn owns_queries(&self) -> bool {
-        self.rotary().is_some() || !self.fused_qkv()
+        self.rotary().is_some() || !self.fused_qkv() || self.weighted_qk_norm()
     }
 
     fn needs(&self) -> Needs {

@@ -355,7 +355,7 @@ impl Backward<'_> {
         } = gradients;
         let source = block.attention_source();
         let normed = block.weighted_qk_norm();
-        if normed && run.how.qk_norm_after_transpose {
+        if normed && (run.how.qk_norm_after_transpose || block.fused_qkv()) {
             key = self.qk_norm(Site::Key, key);
             query = self.qk_norm(Site::Query, query);
         }

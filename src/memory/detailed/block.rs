@@ -180,10 +180,7 @@ impl Backward<'_> {
         } else {
             self.stream.take()
         };
-        let dx = match experts {
-            Some(experts) => self.experts(experts, source, dy),
-            None => self.feed_forward(source, dy, waiting),
-        };
+        let dx = self.network(source, dy, waiting);
         self.leave(Site::Second, Kept::ResidualMid, dx);
 
         let dy = self.enter(Kept::AttentionMask, Site::AfterAttention, false);
@@ -213,7 +210,7 @@ impl Backward<'_> {
             Some(copy) => copy.view(),
             None => self.enter(Kept::FeedForwardMask, Site::AfterFeedForward, false),
         };
-        let of_network = self.feed_forward(source, dy, None);
+        let of_network = self.network(source, dy, None);
         let two = run.architecture.norms.places == NormPlaces::ParallelTwo;
         let (mut waiting, mut later) = (None, None);
         if run.how.norms_first {
@@ -250,10 +247,21 @@ impl Backward<'_> {
             let dy = self.enter(mask, Site::AfterAttention, false);
             let waiting = self.stream.take();
             self.stream = Some(if norm == Site::Second {
-                self.feed_forward(Kept::ResidualMid, dy, waiting)
+                self.network(Kept::ResidualMid, dy, waiting)
             } else {
                 self.attention(dy, waiting)
             });
+        }
+    }
+
+    /// The feed-forward network or the experts; what waits is the gradient of their input's other reader.
+    fn network(&mut self, source: Kept, dy: Live, waiting: Option<Live>) -> Live {
+        match self.block.experts() {
+            Some(experts) => {
+                let dx = self.experts(experts, source, dy);
+                self.join(dx, waiting)
+            }
+            None => self.feed_forward(source, dy, waiting),
         }
     }
 

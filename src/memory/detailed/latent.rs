@@ -167,7 +167,7 @@ impl Backward<'_> {
         let whole = self.temporary(name("kv compression", "gradient"), sides, x.dtype);
         self.heap.free(compressed);
         self.heap.free(shared);
-        let (source, dtype) = (Kept::AttentionInput, run.parameter);
+        let (source, dtype) = (self.block.attention_source(), run.parameter);
         let dx = self.linear(Linear::KeyValueDown, source, dtype, whole, waiting);
 
         let joined = self.temporary(name("q", "gradient"), x.query(), x.dtype);
