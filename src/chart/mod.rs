@@ -3,5 +3,7 @@
 
 mod memory_bar;
 mod scene;
+mod sweep_chart;
 
 pub use memory_bar::{MemoryBar, Segment, Tick, memory_bar};
+pub use sweep_chart::{SWEEP_HEIGHT, SWEEP_WIDTH, SweepChart, sweep_chart};

@@ -7,11 +7,14 @@
 mod checked;
 mod flop;
 mod import;
+pub mod launch;
 mod money;
 mod optimum;
 mod parameters;
 pub mod part;
+pub mod plan;
 mod solution;
+pub mod sweep;
 
 pub use import::import;
 
@@ -31,6 +34,12 @@ choice!(
         Solution "solution" "Solve for one",
         /// What would make the best of this compute.
         Optimum "optimum" "Compute-optimal size and loss",
+        /// Every layout that fits, ranked; the whole search is [`plan::Planner`]'s.
+        Plan "plan" "Plan: every layout that fits",
+        /// Time, memory and cost against one input.
+        Sweep "sweep" "Sweeps",
+        /// The layout as the options of the tools that launch it.
+        Launch "launch" "Launch settings",
         /// Published figures beside petaday's.
         Checked "checked" "Checked against reality",
     }
@@ -45,6 +54,9 @@ impl Section {
             Self::Money => money::html(scenario),
             Self::Solution => solution::html(scenario),
             Self::Optimum => optimum::html(scenario),
+            Self::Plan => plan::html(scenario),
+            Self::Sweep => sweep::html(scenario),
+            Self::Launch => launch::launch_html(scenario),
             Self::Checked => checked::html(),
         }
     }
