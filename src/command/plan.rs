@@ -1,15 +1,17 @@
 //! `petaday plan`: a scenario in, its layouts out as JSON lines, the fastest first, and a last line that sums up.
 
-use petaday::field::{Choice, MAX_LAYERS, options};
+use crate::scenario::{self, Object, Wrong};
+use petaday::field::{Choice, MAX_LAYERS};
 use petaday::flop::{Counting, forward};
-use petaday::hardware::{Accelerator, Arithmetic};
+use petaday::hardware::Arithmetic;
 use petaday::launch::{Launch, accelerate, deepspeed, megatron, torchtitan, training_arguments};
-use petaday::model::{Architecture, Family, Model, ModelField};
 use petaday::plan::{
     Candidate, Point, Question, Recomputed, Search, Swept, crossing, remedies, sweep,
 };
+use petaday::scenario::Detail;
+use petaday::section::plan;
+use petaday::training::Precision;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeSet;
 
 /// A tool whose launch settings can be printed.
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -74,7 +76,7 @@ pub fn plan(text: &str, choices: &Choices) -> bool {
         Err(errors) => {
             let errors: Vec<Value> = errors
                 .iter()
-                .map(|(field, message)| super::error(field, message))
+                .map(|one| super::error(&one.field, &one.message))
                 .collect();
             println!("{}", json!({ "error": errors[0], "errors": errors }));
             return false;
@@ -289,230 +291,169 @@ fn summary(question: &Question, search: &Search, lines: usize) -> Value {
 }
 
 /// The question of a scenario and how many layouts are asked for; else every field that is wrong, with a sentence.
-fn read(text: &str) -> Result<(Question, usize), Vec<(String, String)>> {
-    let value: Value = serde_json::from_str(text).map_err(|why| {
-        let message = format!("this is no JSON: {why}");
-        vec![(String::new(), message)]
+///
+/// A scenario is what `petaday estimate` reads, and beside it stand the plan's own fields. Trained is in BF16 with FP32
+/// master weights and gradients unless the scenario says otherwise.
+fn read(text: &str) -> Result<(Question, usize), Vec<Wrong>> {
+    let object: Object = serde_json::from_str(text).map_err(|why| {
+        let message = format!("this is no scenario in JSON: {why}");
+        vec![Wrong::new("", message)]
     })?;
-    let Value::Object(object) = value else {
-        let message = "a scenario is a JSON object".to_owned();
-        return Err(vec![(String::new(), message)]);
+    let mut object = object.renamed(&ALIASES);
+    let mut own = Own::default();
+    let mut wrong = own.take(&mut object);
+    let has = |key: &str| object.has(key);
+    let is_whole = has("preset") || has("inputs");
+    let missing = |key: &str, given: bool| {
+        (!is_whole && !given).then(|| Wrong::new(key, format!("{key} has to be given")))
     };
-    let mut fields = Fields::of(&object);
-    let architecture = architecture(&mut fields);
-    let gpu = fields.text("gpu").unwrap_or("h100-sxm");
-    let accelerator = Accelerator::find(gpu);
-    if accelerator.is_none() {
-        let ids: Vec<&str> = Accelerator::search(gpu).map(|one| one.id).take(5).collect();
-        let near = match ids.is_empty() {
-            true => "such as h100-sxm".to_owned(),
-            false => format!("perhaps {}", ids.join(", ")),
+    let batch = own.global_batch.is_some() || has("batch") || has("accum");
+    let asked = wrong.iter().any(|one| one.field == "global_batch");
+    wrong.extend(missing("global_batch", batch || asked));
+    wrong.extend(missing("gpus", has("gpus")));
+    wrong.extend(missing("seq", has("seq")));
+    let described = ["model", "architecture", "config", "model_type", "est"];
+    if !is_whole && !described.into_iter().any(has) {
+        let message = "model has to be given, or an architecture, or a config";
+        wrong.push(Wrong::new("model", message));
+    }
+    let stack = has("stack");
+    if !is_whole && !has("precision") {
+        object.set("precision", Precision::MainGradients.key());
+    }
+    let scenario = match scenario::read(object) {
+        Ok(read) if read.held.is_some() => {
+            wrong.push(Wrong::new(
+                "inputs",
+                "a recorded step is no scenario to plan",
+            ));
+            None
+        }
+        Ok(read) => Some(read.scenario),
+        Err(more) => {
+            wrong.extend(more);
+            None
+        }
+    };
+    let question = scenario.map(|scenario| {
+        let question = plan::question(&scenario)?;
+        let stack = if stack {
+            scenario.details().choice(Detail::Stack)
+        } else {
+            question.stack
         };
-        fields.wrong("gpu", &format!("`{gpu}` is not in the catalogue; {near}"));
+        Ok::<Question, String>(Question { stack, ..question })
+    });
+    match question {
+        Some(Ok(question)) if wrong.is_empty() => {
+            let lines = own.layouts.map_or(Search::KEPT, |lines| lines as usize);
+            Ok((own.into_question(question), lines))
+        }
+        Some(Err(why)) => {
+            wrong.push(Wrong::new("", why));
+            Err(wrong)
+        }
+        _ => Err(wrong),
     }
-    let sequence = fields.count("sequence", 1, 1 << 24);
-    let global_batch = fields.count("global_batch", 1, 1 << 24);
-    let gpus = fields.count("gpus", 1, 1 << 20);
-    let missing = |fields: &mut Fields, key: &str, value: Option<u64>| {
-        if value.is_none() && !fields.object.contains_key(key) {
-            fields.wrong(key, "has to be given");
+    .map_err(|wrong| wrong.into_iter().map(by_its_alias(text)).collect())
+}
+
+/// Longer names of a scenario's fields, which plans have had before.
+const ALIASES: [(&str, &str); 3] = [
+    ("sequence", "seq"),
+    ("gradients", "grads"),
+    ("attention", "attn"),
+];
+
+/// An error named as the file names its field.
+fn by_its_alias(text: &str) -> impl Fn(Wrong) -> Wrong + '_ {
+    |wrong| {
+        let alias = ALIASES.iter().find(|(alias, key)| {
+            let quoted = |key: &str| text.contains(&format!("\"{key}\""));
+            wrong.field == *key && (quoted(alias) || !quoted(key))
+        });
+        match alias {
+            Some((alias, _)) => Wrong::new(alias, wrong.message),
+            None => wrong,
         }
-        value.unwrap_or(1)
-    };
-    let sequence = missing(&mut fields, "sequence", sequence);
-    let global_batch = missing(&mut fields, "global_batch", global_batch);
-    let gpus = missing(&mut fields, "gpus", gpus);
-    let accelerator = accelerator.unwrap_or(&petaday::hardware::ACCELERATORS[0]);
-    let base = architecture.unwrap_or(Family::Generic.base());
-    let plain = Question::of(base, sequence, global_batch, accelerator, gpus);
-    let narrow = match fields.text("products") {
-        None | Some("16bit") => None,
-        Some("fp8") => Some(Arithmetic::Fp8),
-        Some("fp4") => Some(Arithmetic::Fp4),
-        Some(other) => {
-            let message = format!("`{other}` is none of 16bit, fp8, fp4");
-            fields.wrong("products", &message);
-            None
-        }
-    };
-    let question = Question {
-        stack: fields.choice("stack").unwrap_or(plain.stack),
-        precision: fields.choice("precision").unwrap_or(plain.precision),
-        narrow,
-        gradients: fields.choice("gradients").unwrap_or(plain.gradients),
-        optimizer: fields.choice("optimizer").unwrap_or(plain.optimizer),
-        attention: fields.choice("attention").unwrap_or(plain.attention),
-        matrix_tflops: fields.real("matrix_tflops", 1e-3, 1e6),
-        reserve: fields
-            .real("reserve_gb", 0.0, 1e6)
-            .map_or(plain.reserve, |gb| gb * 1e9),
-        most_chunks: fields
-            .count("most_chunks", 1, 16)
-            .unwrap_or(plain.most_chunks),
-        tensor_beyond_links: fields.flag("tensor_beyond_links").unwrap_or(false),
-        micro_batch: fields.count("micro_batch", 1, 1 << 24),
-        ..plain
-    };
-    let lines = fields.count("layouts", 0, Search::KEPT as u64);
-    let lines = lines.map_or(Search::KEPT, |lines| lines as usize);
-    fields.end();
-    if fields.errors.is_empty() {
-        Ok((question, lines))
-    } else {
-        Err(fields.errors)
     }
 }
 
-/// The model: of the catalogue, or described.
-fn architecture(fields: &mut Fields) -> Option<Architecture> {
-    let family = fields.choice("family");
-    match (fields.text("model"), fields.text("architecture")) {
-        (Some(name), None) => {
-            let found = Model::named(name);
-            if found.is_none() {
-                let near: Vec<&str> = Model::search(name).map(|one| one.id).take(5).collect();
-                let near = match near.is_empty() {
-                    true => String::new(),
-                    false => format!("; perhaps {}", near.join(", ")),
-                };
-                fields.wrong("model", &format!("`{name}` is not in the catalogue{near}"));
+/// What a plan is told beside the scenario.
+#[derive(Default)]
+struct Own {
+    global_batch: Option<u64>,
+    micro_batch: Option<u64>,
+    narrow: Option<Arithmetic>,
+    matrix_tflops: Option<f64>,
+    reserve_gb: Option<f64>,
+    most_chunks: Option<u64>,
+    tensor_beyond_links: Option<bool>,
+    layouts: Option<u64>,
+}
+
+impl Own {
+    /// Takes the plan's own fields out of an object; what is wrong with them.
+    fn take(&mut self, object: &mut Object) -> Vec<Wrong> {
+        let mut wrong = Vec::new();
+        let mut count = |key: &str, least: u64, most: u64| {
+            let value = object.take(key)?;
+            let count = value
+                .as_u64()
+                .filter(|count| (least..=most).contains(count));
+            if count.is_none() {
+                let message = format!("{value} is no whole number from {least} to {most}");
+                wrong.push(Wrong::new(key, message));
             }
-            if family.is_some() {
-                fields.wrong("family", "goes with `architecture`, not with `model`");
+            count
+        };
+        self.global_batch = count("global_batch", 1, 1 << 24);
+        self.micro_batch = count("micro_batch", 1, 1 << 24);
+        self.most_chunks = count("most_chunks", 1, 16);
+        self.layouts = count("layouts", 0, Search::KEPT as u64);
+        let mut real = |key: &str, least: f64, most: f64| {
+            let value = object.take(key)?;
+            let real = value.as_f64().filter(|real| (least..=most).contains(real));
+            if real.is_none() {
+                let message = format!("{value} is no number from {least} to {most}");
+                wrong.push(Wrong::new(key, message));
             }
-            found.map(Model::architecture)
+            real
+        };
+        self.matrix_tflops = real("matrix_tflops", 1e-3, 1e6);
+        self.reserve_gb = real("reserve_gb", 0.0, 1e6);
+        if let Some(value) = object.take("tensor_beyond_links") {
+            self.tensor_beyond_links = value.as_bool();
+            if !value.is_boolean() {
+                let message = format!("{value} is neither true nor false");
+                wrong.push(Wrong::new("tensor_beyond_links", message));
+            }
         }
-        (None, Some(text)) => {
-            let described = Architecture::described(family.unwrap_or(Family::Generic), text);
-            match described {
-                Ok(architecture) if heads_fit(&architecture) => Some(architecture),
-                Ok(_) => {
-                    fields.wrong("architecture", "`kv` has to divide `heads`");
+        if let Some(value) = object.take("products") {
+            self.narrow = match value.as_str() {
+                Some("16bit") => None,
+                Some("fp8") => Some(Arithmetic::Fp8),
+                Some("fp4") => Some(Arithmetic::Fp4),
+                _ => {
+                    let message = format!("{value} is none of 16bit, fp8, fp4");
+                    wrong.push(Wrong::new("products", message));
                     None
                 }
-                Err((pair, _)) => {
-                    fields.wrong("architecture", &not_described(pair));
-                    None
-                }
-            }
+            };
         }
-        (Some(_), Some(_)) => {
-            fields.wrong("architecture", "give `model` or `architecture`, not both");
-            None
-        }
-        (None, None) => {
-            if !fields.object.contains_key("model") && !fields.object.contains_key("architecture") {
-                fields.wrong("model", "has to be given, or `architecture`");
-            }
-            None
-        }
-    }
-}
-
-/// What is wrong with a pair of an architecture's description.
-fn not_described(pair: &str) -> String {
-    let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-    let field = ModelField::ALL.into_iter().find(|field| field.key() == key);
-    match field.map(ModelField::kind) {
-        None => format!("`{key}` is nothing that an architecture has"),
-        Some(kind) if kind.parse(value).is_err() => {
-            format!("`{key}` takes {}, not `{value}`", kind.valid())
-        }
-        Some(_) => format!("`{key}` describes a part that this architecture does not have"),
-    }
-}
-
-const fn heads_fit(architecture: &Architecture) -> bool {
-    let attention = &architecture.attention;
-    attention.kv_heads > 0 && attention.heads.is_multiple_of(attention.kv_heads)
-}
-
-/// A JSON object's fields, each read once, and what is wrong with them.
-struct Fields<'a> {
-    object: &'a Map<String, Value>,
-    read: BTreeSet<&'static str>,
-    errors: Vec<(String, String)>,
-}
-
-impl<'a> Fields<'a> {
-    fn of(object: &'a Map<String, Value>) -> Self {
-        Self {
-            object,
-            read: BTreeSet::new(),
-            errors: Vec::new(),
-        }
+        wrong
     }
 
-    fn wrong(&mut self, field: &str, message: &str) {
-        self.errors.push((field.to_owned(), message.to_owned()));
-    }
-
-    /// The field, unless it is absent or null.
-    fn value(&mut self, key: &'static str) -> Option<&'a Value> {
-        self.read.insert(key);
-        self.object.get(key).filter(|value| !value.is_null())
-    }
-
-    fn text(&mut self, key: &'static str) -> Option<&'a str> {
-        let value = self.value(key)?;
-        if !value.is_string() {
-            self.wrong(key, &format!("{value} is no text"));
-        }
-        value.as_str()
-    }
-
-    fn flag(&mut self, key: &'static str) -> Option<bool> {
-        let value = self.value(key)?;
-        if !value.is_boolean() {
-            self.wrong(key, &format!("{value} is neither true nor false"));
-        }
-        value.as_bool()
-    }
-
-    fn count(&mut self, key: &'static str, least: u64, most: u64) -> Option<u64> {
-        let value = self.value(key)?;
-        let count = value
-            .as_u64()
-            .filter(|count| (least..=most).contains(count));
-        if count.is_none() {
-            self.wrong(
-                key,
-                &format!("{value} is no whole number from {least} to {most}"),
-            );
-        }
-        count
-    }
-
-    fn real(&mut self, key: &'static str, least: f64, most: f64) -> Option<f64> {
-        let value = self.value(key)?;
-        let real = value.as_f64().filter(|real| (least..=most).contains(real));
-        if real.is_none() {
-            self.wrong(key, &format!("{value} is no number from {least} to {most}"));
-        }
-        real
-    }
-
-    fn choice<C: Choice>(&mut self, key: &'static str) -> Option<C> {
-        let text = self.text(key)?;
-        let found = C::find(text);
-        if found.is_none() {
-            let valid = options::<C>().valid();
-            self.wrong(key, &format!("`{text}` is none of {valid}"));
-        }
-        found
-    }
-
-    /// Finds fault with fields that nobody read.
-    fn end(&mut self) {
-        let unknown: Vec<&String> = self
-            .object
-            .keys()
-            .filter(|key| !self.read.contains(key.as_str()))
-            .collect();
-        let known: Vec<&str> = self.read.iter().copied().collect();
-        let known = known.join(", ");
-        for key in unknown {
-            self.wrong(key, &format!("is no field of a plan; there are {known}"));
+    fn into_question(self, of: Question) -> Question {
+        Question {
+            global_batch: self.global_batch.unwrap_or(of.global_batch),
+            micro_batch: self.micro_batch,
+            narrow: self.narrow,
+            matrix_tflops: self.matrix_tflops.or(of.matrix_tflops),
+            reserve: self.reserve_gb.map_or(of.reserve, |gb| gb * 1e9),
+            most_chunks: self.most_chunks.unwrap_or(of.most_chunks),
+            tensor_beyond_links: self.tensor_beyond_links.unwrap_or(of.tensor_beyond_links),
+            ..of
         }
     }
 }

@@ -81,6 +81,40 @@ impl<'de> Deserialize<'de> for Object {
 }
 
 impl Object {
+    /// Whether it says something of a field.
+    pub fn has(&self, key: &str) -> bool {
+        self.0
+            .iter()
+            .any(|(own, value)| own == key && !value.is_null())
+    }
+
+    /// Takes a field out of it; one that stands twice stays twice, to be found fault with.
+    pub fn take(&mut self, key: &str) -> Option<Json> {
+        let mut of_key = self.0.iter().enumerate().filter(|(_, (own, _))| own == key);
+        let (index, _) = of_key.next()?;
+        if of_key.next().is_some() {
+            return None;
+        }
+        let (_, value) = self.0.remove(index);
+        Some(value).filter(|value| !value.is_null())
+    }
+
+    /// Sets a field that it says nothing of.
+    pub fn set(&mut self, key: &str, text: &str) {
+        self.0.retain(|(own, _)| own != key);
+        self.0.push((key.to_owned(), Json::String(text.to_owned())));
+    }
+
+    /// With fields of these names under those.
+    pub fn renamed(mut self, names: &[(&str, &str)]) -> Self {
+        for (own, _) in &mut self.0 {
+            if let Some((_, name)) = names.iter().find(|(alias, _)| alias == own) {
+                *own = (*name).to_owned();
+            }
+        }
+        self
+    }
+
     /// The caller's name for it.
     pub fn id(&self) -> Option<&Json> {
         let id = self.0.iter().find(|(key, _)| key == "id");

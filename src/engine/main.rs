@@ -39,7 +39,7 @@ mod calls {
     /// The style of what the other functions write.
     #[wasm_bindgen]
     pub fn style() -> String {
-        petaday::section::STYLE.to_owned()
+        petaday::section::STYLE.concat()
     }
 
     /// Id of the model that a text means best; empty where it means none.

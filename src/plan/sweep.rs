@@ -63,6 +63,11 @@ impl Point {
     pub fn of(question: &Question, value: u64) -> Self {
         let mut search = Search::new(question.task(), question.space());
         search.finish();
+        Self::found(question, value, &search)
+    }
+
+    /// The answer of a finished search of this question.
+    pub fn found(question: &Question, value: u64, search: &Search) -> Self {
         Self {
             value,
             gpus: question.gpus,

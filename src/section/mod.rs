@@ -8,13 +8,16 @@ mod bars;
 mod checked;
 mod flop;
 mod import;
+pub mod launch;
 mod layout;
 mod memory;
 mod money;
 mod optimum;
 mod parameters;
 pub mod part;
+pub mod plan;
 mod solution;
+pub mod sweep;
 mod tensors;
 
 pub use import::import;
@@ -39,13 +42,22 @@ choice!(
         Solution "solution" "Solve for one",
         /// What would make the best of this compute.
         Optimum "optimum" "Compute-optimal size and loss",
+        /// Every layout that fits, ranked; the whole search is [`plan::Planner`]'s.
+        Plan "plan" "Plan: every layout that fits",
+        /// Time, memory and cost against one input.
+        Sweep "sweep" "Sweeps",
+        /// The layout as the options of the tools that launch it.
+        Launch "launch" "Launch settings",
         /// Published figures beside petaday's.
         Checked "checked" "Checked against reality",
     }
 );
 
 /// The style of sections, which comes with them.
-pub const STYLE: &str = include_str!("../../style/sections.css");
+pub const STYLE: [&str; 2] = [
+    include_str!("../../style/sections.css"),
+    include_str!("../../style/plan.css"),
+];
 
 impl Section {
     /// What it says of a scenario, as HTML. All text in it that is not ours is escaped.
@@ -58,6 +70,9 @@ impl Section {
             Self::Money => money::html(scenario),
             Self::Solution => solution::html(scenario),
             Self::Optimum => optimum::html(scenario),
+            Self::Plan => plan::html(scenario),
+            Self::Sweep => sweep::html(scenario),
+            Self::Launch => launch::launch_html(scenario),
             Self::Checked => checked::html(),
         }
     }
