@@ -17,7 +17,7 @@ help:
 	@echo "make soak        runs millions of random steps through the memory's properties"
 	@echo "make fit         fits the step-time model's constants and prints them"
 	@echo "make size        builds, and weighs what a first view transfers"
-	@echo "make bench       builds, and times 200 drags of a slider in a headless browser"
+	@echo "make bench       builds, and times 200 drags of a slider, and searches, in a headless browser"
 	@echo "make lighthouse  builds, and runs Lighthouse five times, as on a phone"
 	@echo "make clean       removes what was built (the tools stay in their cache folder)"
 
