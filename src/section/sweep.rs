@@ -2,8 +2,7 @@
 
 use super::plan::{mfu_percent, question, refused, scale_of, seconds_of, setting};
 use crate::chart::{SWEEP_HEIGHT, SWEEP_WIDTH, sweep_chart};
-use crate::field::MAX_LAYERS;
-use crate::field::{Choice, choice};
+use crate::field::{Choice, MAX_LAYERS, choice};
 use crate::html::{Table, aside, escaped, paragraph, setter};
 use crate::plan::{Candidate, Point, Progress, Question, Search, Swept};
 use crate::scenario::{Field, Scenario};
@@ -366,7 +365,7 @@ fn table(scenario: &Scenario, asked: &Asked, input: Input, scale: f64) -> String
                 (after, before)
             };
             html.push_str(&paragraph(&format!(
-                "{} of {} fits, of {} does not: the capacity is crossed between them.",
+                "{}: {} fits, {} does not; the capacity is crossed between them.",
                 input.label(),
                 grouped(fits.value.into()),
                 grouped(fails.value.into())

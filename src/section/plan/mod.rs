@@ -364,7 +364,7 @@ fn rejections(search: &Search) -> String {
     }
     let count: u64 = all.iter().map(|one| one.count).sum();
     let mut html = format!(
-        "<details class=\"how\"><summary>{} combinations are left out</summary><ul>",
+        "<details class=\"left-out\"><summary>{} combinations are left out</summary><ul>",
         grouped(count.into())
     );
     for one in all {

@@ -15,6 +15,16 @@ choice!(
     Column {
         /// The step's time: the ranking.
         Rank "rank" "#",
+        /// Seconds of a step.
+        Step "step" "Step",
+        /// Tokens a second.
+        Rate "rate" "Tokens/s",
+        /// Model FLOP utilization.
+        Mfu "mfu" "MFU",
+        /// Memory of the fullest GPU.
+        Memory "memory" "Memory, GB",
+        /// What is left of what there is.
+        Margin "margin" "Free, GB",
         /// Tensor-parallel degree.
         Tensor "tp" "Tensor",
         /// Stages, and chunks of a rank.
@@ -33,16 +43,6 @@ choice!(
         Accumulation "accum" "Accumulated",
         /// Layers of a rank that are recomputed.
         Recomputed "recompute" "Recomputed",
-        /// Seconds of a step.
-        Step "step" "Step",
-        /// Tokens a second.
-        Rate "rate" "Tokens/s",
-        /// Model FLOP utilization.
-        Mfu "mfu" "MFU",
-        /// Memory of the fullest GPU.
-        Memory "memory" "Memory, GB",
-        /// What is left of what there is.
-        Margin "margin" "Free, GB",
     }
 );
 
@@ -61,6 +61,8 @@ choice!(
         WholeWeights "no-fsdp" "Weights not shared",
         /// Not beaten in both time and memory.
         Front "front" "Best in time or memory",
+        /// All that are alike but for chunks, what is shared, sequence parallelism; else the fastest of them alone.
+        Variants "variants" "Every variant",
     }
 );
 
@@ -75,6 +77,7 @@ impl Filter {
                 !matches!(found.place.sharding, Sharding::Fsdp2 | Sharding::Zero3)
             }
             Self::Front => front.contains(found),
+            Self::Variants => true,
         }
     }
 }
@@ -85,6 +88,19 @@ const fn layers(found: &Candidate) -> u64 {
         Recomputed::Layer => found.place.recomputed_layers,
         Recomputed::Nothing | Recomputed::Attention => 0,
     }
+}
+
+/// What variants have in common.
+const fn degrees(found: &Candidate) -> [u64; 6] {
+    let (shape, place) = (&found.shape, &found.place);
+    [
+        shape.tensor,
+        shape.context,
+        shape.expert,
+        place.pipeline,
+        place.data,
+        shape.micro_batch,
+    ]
 }
 
 impl Column {
@@ -141,6 +157,16 @@ pub(super) fn html(shown: &Shown, sort: &str, filters: &str) -> String {
         .iter()
         .filter(|one| filters.iter().all(|filter| filter.passes(one, front)))
         .collect();
+    if !filters.contains(&Filter::Variants) {
+        let mut seen = Vec::new();
+        found.retain(|one| {
+            let is_new = !seen.contains(&degrees(one));
+            if is_new {
+                seen.push(degrees(one));
+            }
+            is_new
+        });
+    }
     found.sort_by(|one, other| column.of(one).total_cmp(&column.of(other)));
     let passing = found.len();
     found.truncate(ROWS);
@@ -156,7 +182,7 @@ pub(super) fn html(shown: &Shown, sort: &str, filters: &str) -> String {
         .collect();
     let heads: Vec<String> = columns.iter().map(|one| head(*one, column)).collect();
     let heads: Vec<&str> = heads.iter().map(String::as_str).collect();
-    let words: &[usize] = if experts { &[6, 9] } else { &[5, 8] };
+    let words: &[usize] = if experts { &[11, 14] } else { &[10, 13] };
     let mut table = Table::new("The best layouts", &heads, words);
     for one in &found {
         let rank = kept.iter().position(|other| other == *one);
@@ -176,13 +202,15 @@ pub(super) fn html(shown: &Shown, sort: &str, filters: &str) -> String {
         table.row(class, &cells);
     }
     html.push_str(&table.end());
-    let of = match (filters.contains(&Filter::Front), kept.len()) {
-        (false, Search::KEPT) => format!(
-            "{} of the {} fastest",
+    let of = if !filters.contains(&Filter::Front) && kept.len() == Search::KEPT {
+        format!(
+            "{} of {}, out of the {} fastest",
             found.len(),
-            grouped(Search::KEPT as u128)
-        ),
-        _ => format!("{} of {}", found.len(), grouped(passing as u128)),
+            grouped(passing as u128),
+            Search::KEPT
+        )
+    } else {
+        format!("{} of {}", found.len(), grouped(passing as u128))
     };
     html + &aside(&format!(
         "{of}. ◆ is beaten by none in both time and memory. A row’s number puts its layout into the fields, which \
