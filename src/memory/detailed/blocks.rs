@@ -75,7 +75,7 @@ impl<'a> Blocks<'a> {
 
     /// Whether all blocks are alike.
     pub fn uniform(&self) -> bool {
-        self.outline.run.uniform()
+        self.outline.run.uniform
     }
 }
 

@@ -3,12 +3,13 @@
 use super::blocks::{BlockCost, Ends};
 use super::optimizer::Rule;
 use super::run::{Block, Kind, Run};
+use super::saved::Tape;
 use super::stack::LEAVING;
 use super::states::{States, Trained};
 use super::step::Step;
 use super::tally::Tally;
 use super::tensor::{Dtype, Name, Place, Segment};
-use crate::field::choice;
+use crate::field::{LayerSet, choice};
 use crate::training::Precision;
 
 choice!(
@@ -39,6 +40,8 @@ pub(super) const MOMENTS: usize = 8;
 /// What blocks of one kind come to.
 #[derive(Debug)]
 struct Summary {
+    /// Which blocks, and how many.
+    layers: LayerSet,
     count: u64,
     /// Kept from the forward pass to its backward pass.
     saved: Tally,
@@ -55,15 +58,15 @@ struct Summary {
 }
 
 impl Summary {
-    fn of(run: &Run, kind: Kind, count: u64) -> Self {
+    fn of(run: &Run, kind: Kind, layers: LayerSet, count: u64, tape: &mut Tape) -> Self {
         let block = Block { run, kind };
-        let mut tape = block.keep();
-        let mut kept = Tally::of_tape(&tape);
+        block.keep(tape);
+        let mut kept = Tally::of_tape(tape);
         let largest = tape.largest();
-        let forward = block.forward(&tape);
-        let recomputation = block.recomputation(&tape);
-        let cached = block.cached(&tape);
-        let pass = block.backward(&mut tape);
+        let forward = block.forward(tape);
+        let recomputation = block.recomputation(tape);
+        let cached = block.cached(tape);
+        let pass = block.backward(tape);
         debug_assert_eq!(pass.left, 0, "a saved tensor was never given back");
         if kind.recomputed {
             // Only the block's input was there before.
@@ -76,6 +79,7 @@ impl Summary {
             kept = Tally::new(run.listing);
         }
         Self {
+            layers,
             count,
             saved: kept,
             leaving,
@@ -87,6 +91,11 @@ impl Summary {
             },
             gradients: pass.gradients,
         }
+    }
+
+    /// How many of these blocks are among the first `layers`.
+    fn below(&self, layers: u64) -> u64 {
+        self.layers.count_below(layers)
     }
 }
 
@@ -120,16 +129,17 @@ impl<'a> Outline<'a> {
         if step.accumulation > 1 && step.precision != Precision::MainGradients {
             lasting.plus(&states.gradients, 1);
         }
+        let mut tape = Tape::new(listing);
         let recomputed = run.recomputes_blocks();
-        let all = run.before(recomputed, true);
-        let one = if run.two_windows() {
-            run.before(recomputed, false)
+        let all = run.before(&mut tape, recomputed, true);
+        let one = if run.two_windows {
+            run.before(&mut tape, recomputed, false)
         } else {
             all.clone()
         };
-        let mut head = run.keep_head();
-        let head_saved = Tally::of_tape(&head);
-        let pass = run.head_backward(&mut head);
+        run.keep_head(&mut tape);
+        let head_saved = Tally::of_tape(&tape);
+        let pass = run.head_backward(&mut tape);
         debug_assert_eq!(
             pass.left, 0,
             "a saved tensor of the head was never given back"
@@ -145,24 +155,21 @@ impl<'a> Outline<'a> {
             head_gradients: pass.gradients,
             first: step.frozen_layers.min(run.architecture.layers),
         };
-        outline.sum_kinds();
+        outline.sum_kinds(&mut tape);
         outline
     }
 
-    fn sum_kinds(&mut self) {
+    /// Sums up a block of each kind.
+    fn sum_kinds(&mut self, tape: &mut Tape) {
         let run = self.run;
-        let layers = run.architecture.layers;
-        if run.uniform() {
-            let kind = run.kind(0);
-            self.kinds[kind.code()] = Some(Summary::of(&run, kind, layers));
-            return;
-        }
-        for layer in 0..layers {
-            let kind = run.kind(layer);
-            match &mut self.kinds[kind.code()] {
-                Some(summary) => summary.count += 1,
-                none => *none = Some(Summary::of(&run, kind, 1)),
-            }
+        let mut rest = LayerSet::below(run.architecture.layers);
+        while let Some(first) = rest.first() {
+            let kind = run.kind(first);
+            let layers = run.layers_of(&kind);
+            let count = layers.count_below(run.architecture.layers);
+            let summary = Summary::of(&run, kind, layers, count, tape);
+            self.kinds[kind.code()] = Some(summary);
+            rest = rest.intersection(&layers.with(first).complement());
         }
     }
 
@@ -170,73 +177,69 @@ impl<'a> Outline<'a> {
         self.run.architecture.layers
     }
 
-    fn kind_of(&self, layer: u64) -> Option<&Summary> {
-        self.kinds[self.run.kind(layer).code()].as_ref()
+    fn kinds(&self) -> impl Iterator<Item = &Summary> {
+        self.kinds.iter().flatten()
     }
 
-    /// How many of the layers below `layer` are of each kind.
-    fn counts_below(&self, layer: u64) -> [u64; Kind::COUNT] {
-        let mut counts = [0; Kind::COUNT];
-        if self.run.uniform() {
-            counts[self.run.kind(0).code()] = layer;
-        } else {
-            for below in 0..layer {
-                counts[self.run.kind(below).code()] += 1;
-            }
-        }
-        counts
+    fn kind_of(&self, layer: u64) -> Option<&Summary> {
+        self.kinds[self.run.kind(layer).code()].as_ref()
     }
 
     /// What stands in every moment of forward and backward pass while layers up to `layer` have to run.
     fn around(&self, layer: u64) -> Tally {
         let mut tally = self.lasting.clone();
-        let both = layer + 1 >= self.layers() || self.run.both_windows_below(layer + 1);
-        tally.plus(&self.before[usize::from(both)], 1);
+        tally.plus(self.before_up_to(layer), 1);
         tally
+    }
+
+    fn before_up_to(&self, layer: u64) -> &Tally {
+        let both = layer + 1 >= self.layers() || self.run.both_windows_below(layer + 1);
+        &self.before[usize::from(both)]
     }
 
     /// A block's forward pass: the largest of any kind, where the last block of the kind runs.
     fn forward(&self) -> Tally {
-        let mut largest = Tally::new(self.run.listing);
-        let mut seen = [false; Kind::COUNT];
-        for layer in (0..self.layers()).rev() {
-            let code = self.run.kind(layer).code();
-            if std::mem::replace(&mut seen[code], true) {
+        let mut largest = (0, 0);
+        for kind in self.kinds() {
+            let Some(layer) = kind.layers.last_below(self.layers()) else {
                 continue;
-            }
-            let mut here = self.around(self.layers());
-            if !self.run.recomputes_blocks() {
-                self.run.add_masks(&mut here, true);
-            }
-            for (kind, below) in self.kinds.iter().zip(self.counts_below(layer)) {
-                if let Some(kind) = kind {
-                    here.plus(&kind.saved, below);
-                    here.plus(&kind.cached, below);
-                }
-            }
-            if let Some(kind) = &self.kinds[code] {
-                here.plus(&kind.leaving, LEAVING);
-                here.plus(&kind.forward, 1);
-            }
-            if here.total() > largest.total() {
-                largest = here;
-            }
-            if self.run.uniform() {
-                break;
-            }
+            };
+            let below = self.kinds().map(|below| {
+                let each = below.saved.total() + below.cached.total();
+                each * u128::from(below.below(layer))
+            });
+            let leaving = u128::from(LEAVING) * kind.leaving.total();
+            let here = below.sum::<u128>() + leaving + kind.forward.total();
+            // Of moments alike the latest.
+            largest = largest.max((here, layer));
         }
-        largest
+        let (_, layer) = largest;
+        let mut tally = self.around(self.layers());
+        if !self.run.recomputes_blocks() {
+            self.run.add_masks(&mut tally, true);
+        }
+        for kind in self.kinds() {
+            let below = kind.below(layer);
+            tally.plus(&kind.saved, below);
+            tally.plus(&kind.cached, below);
+        }
+        if let Some(kind) = self.kind_of(layer) {
+            tally.plus(&kind.leaving, LEAVING);
+            tally.plus(&kind.forward, 1);
+        }
+        tally
     }
 
     /// Everything that the forward pass kept.
     fn kept(&self) -> Tally {
         let mut tally = self.around(self.layers());
-        for kind in self.kinds.iter().flatten() {
+        for kind in self.kinds() {
             tally.plus(&kind.saved, kind.count);
         }
         // The others of the last five are the final norm's.
-        let kinds = self.kinds.iter().flatten();
-        if let Some(kind) = kinds.max_by_key(|kind| kind.leaving.total()) {
+        if self.run.step.offload
+            && let Some(kind) = self.kinds().max_by_key(|kind| kind.leaving.total())
+        {
             tally.plus(&kind.leaving, 1);
         }
         tally
@@ -246,7 +249,7 @@ impl<'a> Outline<'a> {
     fn loss(&self) -> Tally {
         let run = &self.run;
         let mut tally = self.kept();
-        for kind in self.kinds.iter().flatten() {
+        for kind in self.kinds() {
             tally.plus(&kind.cached, kind.count);
         }
         tally.plus(&self.head_saved, 1);
@@ -275,13 +278,9 @@ impl<'a> Outline<'a> {
         let mut tally = self.around(layer);
         tally.plus(&self.head_gradients, 1);
         self.keep_logits(&mut tally);
-        let below = self.counts_below(layer);
-        let upto = self.counts_below(layer + 1);
-        for ((kind, below), upto) in self.kinds.iter().zip(below).zip(upto) {
-            if let Some(kind) = kind {
-                tally.plus(&kind.saved, below);
-                tally.plus(&kind.gradients, kind.count - upto);
-            }
+        for kind in self.kinds() {
+            tally.plus(&kind.saved, kind.below(layer));
+            tally.plus(&kind.gradients, kind.count - kind.below(layer + 1));
         }
         if let Some(kind) = self.kind_of(layer) {
             tally.plus(&kind.peak, 1);
@@ -289,43 +288,52 @@ impl<'a> Outline<'a> {
         tally
     }
 
-    /// The block in between whose backward pass holds most: blocks of one kind rise or fall evenly.
+    /// The block in between whose backward pass holds most. In a run of blocks of one kind it rises or falls evenly: with
+    /// each block further on, one more is kept and one less has its gradients.
     fn inner_block(&self) -> Option<u64> {
         let (first, last) = (self.first + 1, self.layers().checked_sub(2)?);
         if first > last {
             return None;
         }
-        if self.run.uniform() {
-            // Each block further on, one more is kept and one less has its gradients.
-            let rises = self
-                .kind_of(first)
-                .is_some_and(|kind| kind.saved.total() >= kind.gradients.total());
-            return Some(if rises { last } else { first });
-        }
         // Relative to where the walk starts, so that the sums stay positive.
-        let mut level: u128 = self
-            .kinds
-            .iter()
-            .flatten()
-            .map(|kind| kind.saved.total() * u128::from(kind.count))
-            .sum();
-        let spread = |layer: u64| {
-            let both = self.run.both_windows_below(layer + 1);
-            self.before[usize::from(both)].total()
-        };
+        let saved = self.kinds().map(|kind| (kind.saved.total(), kind.count));
+        let mut level: u128 = saved.map(|(saved, count)| saved * u128::from(count)).sum();
         let mut largest = (0, last);
-        for layer in (self.first..self.layers()).rev() {
-            let Some(kind) = self.kind_of(layer) else {
+        let mut end = self.layers();
+        while end > self.first {
+            let top = end - 1;
+            let Some(kind) = self.kind_of(top) else {
+                end = top;
                 continue;
             };
-            level -= kind.saved.total();
-            let here = level + kind.peak.total() + spread(layer);
-            if (first..=last).contains(&layer) && here > largest.0 {
-                largest = (here, layer);
+            let start = self.start_of_run(top, kind);
+            let (saved, gradients) = (kind.saved.total(), kind.gradients.total());
+            let around = kind.peak.total() + self.before_up_to(top).total();
+            for layer in [top.min(last), start.max(first)] {
+                if (start..end).contains(&layer) && (first..=last).contains(&layer) {
+                    let after = u128::from(top - layer);
+                    let here = level + after * gradients + around - (after + 1) * saved;
+                    if here > largest.0 {
+                        largest = (here, layer);
+                    }
+                }
             }
-            level += kind.gradients.total();
+            let blocks = u128::from(end - start);
+            level = level + blocks * gradients - blocks * saved;
+            end = start;
         }
         Some(largest.1)
+    }
+
+    /// The first of the blocks up to `top` that are all trained, of its kind, and have as much before them.
+    fn start_of_run(&self, top: u64, kind: &Summary) -> u64 {
+        let others = self.kinds().filter(|other| !std::ptr::eq(*other, kind));
+        let other = others.filter_map(|other| other.layers.last_below(top));
+        let start = other.map(|other| other + 1).max().unwrap_or(0);
+        // Below this one, there are tables and masks of one kind of layer only.
+        let meet = self.run.windows_meet.saturating_sub(1);
+        let meet = if meet <= top { meet } else { 0 };
+        start.max(meet).max(self.first)
     }
 
     /// The embedding's gradient, where it is trained. A tied head's waits beside it, and their sum is a third tensor.
@@ -338,7 +346,7 @@ impl<'a> Outline<'a> {
         let mut tally = self.lasting.clone();
         tally.plus(&self.head_gradients, 1);
         self.keep_logits(&mut tally);
-        for kind in self.kinds.iter().flatten() {
+        for kind in self.kinds() {
             tally.plus(&kind.gradients, kind.count);
         }
         let place = Place::Embedding;
@@ -434,11 +442,11 @@ impl<'a> Outline<'a> {
     pub fn block_bytes(&self) -> (u128, u64) {
         let layers = self.layers();
         let (from, to) = if layers > 3 { (1, layers - 1) } else { (0, 1) };
-        let sum = (from..to)
-            .filter_map(|layer| self.kind_of(layer))
-            .map(|kind| kind.saved.total() - kind.saved.of(Segment::Casts))
-            .sum();
-        (sum, to - from)
+        let kept = self.kinds().map(|kind| {
+            let blocks = kind.below(to) - kind.below(from);
+            u128::from(blocks) * (kind.saved.total() - kind.saved.of(Segment::Casts))
+        });
+        (kept.sum(), to - from)
     }
 
     /// What stands outside the blocks.

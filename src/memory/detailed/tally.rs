@@ -58,6 +58,7 @@ impl Tally {
     }
 
     /// Adds `count` tensors alike.
+    #[inline]
     pub fn add(
         &mut self,
         segment: Segment,
@@ -67,7 +68,18 @@ impl Tally {
         dtype: Dtype,
         count: u64,
     ) {
-        let shape = shape.into();
+        self.add_all(segment, place, name, shape.into(), dtype, count);
+    }
+
+    fn add_all(
+        &mut self,
+        segment: Segment,
+        place: Place,
+        name: Name,
+        shape: Shape,
+        dtype: Dtype,
+        count: u64,
+    ) {
         let bytes = shape.bytes(dtype) * u128::from(count);
         self.bytes[segment as usize] += bytes;
         if let Some(entries) = &mut self.entries
@@ -190,6 +202,7 @@ impl<'t> Heap<'t> {
     }
 
     /// Allocates a tensor.
+    #[inline]
     pub fn alloc(
         &mut self,
         segment: Segment,
@@ -197,7 +210,10 @@ impl<'t> Heap<'t> {
         shape: impl Into<Shape>,
         dtype: Dtype,
     ) -> Live {
-        let shape = shape.into();
+        self.alloc_one(segment, name, shape.into(), dtype)
+    }
+
+    fn alloc_one(&mut self, segment: Segment, name: Name, shape: Shape, dtype: Dtype) -> Live {
         let bytes = shape.bytes(dtype);
         self.live[segment as usize] += bytes;
         self.total += bytes;
