@@ -46,7 +46,7 @@ pub use tensor::{Dtype, Entry, GRANULE, Name, Place, Segment, Shape, rounded};
 
 use crate::field::Choice;
 use crate::units::Bytes;
-use moments::{MOMENTS, Outline};
+use moments::{Kinds, MOMENTS, Outline};
 use tensor::SEGMENTS;
 
 impl Moment {
@@ -119,7 +119,8 @@ impl Footprint {
 
 /// What a step holds at each of its moments.
 pub fn footprint(step: &Step) -> Footprint {
-    let outline = Outline::of(step, false);
+    let mut kinds = Kinds::NONE;
+    let outline = Outline::of(step, false, &mut kinds);
     let mut moments = [None; MOMENTS];
     let mut peak = (0, Moment::Loss);
     for &moment in Moment::ALL {
@@ -153,7 +154,8 @@ pub fn footprint(step: &Step) -> Footprint {
 
 /// Every tensor that stands at a moment; its bytes sum to what [`footprint`] says, segment by segment.
 pub fn tensors(step: &Step, moment: Moment) -> Vec<Entry> {
-    Outline::of(step, true)
+    let mut kinds = Kinds::NONE;
+    Outline::of(step, true, &mut kinds)
         .moment(moment)
         .and_then(|tally| tally.entries)
         .unwrap_or_default()

@@ -99,6 +99,28 @@ impl Summary {
     }
 }
 
+/// Blocks of every kind that a model has, by [`Kind::code`]. They are large, and stay where they are made.
+#[derive(Debug)]
+pub(super) struct Kinds([Option<Summary>; Kind::COUNT]);
+
+impl Kinds {
+    /// No block yet.
+    pub const NONE: Self = Self([const { None }; Kind::COUNT]);
+
+    /// Sums up a block of each kind.
+    fn sum(&mut self, run: &Run, tape: &mut Tape) {
+        let all = run.architecture.layers;
+        let mut rest = LayerSet::below(all);
+        while let Some(first) = rest.first() {
+            let kind = run.kind(first);
+            let layers = run.layers_of(&kind);
+            let count = layers.count_below(all);
+            self.0[kind.code()] = Some(Summary::of(run, kind, layers, count, tape));
+            rest = rest.intersection(&layers.with(first).complement());
+        }
+    }
+}
+
 /// A step, summed up so that every moment is a few sums.
 #[derive(Debug)]
 pub(super) struct Outline<'a> {
@@ -111,14 +133,14 @@ pub(super) struct Outline<'a> {
     head_saved: Tally,
     head_peak: Tally,
     head_gradients: Tally,
-    kinds: [Option<Summary>; Kind::COUNT],
+    kinds: &'a Kinds,
     /// Blocks whose backward pass runs: all but frozen ones.
     first: u64,
 }
 
 impl<'a> Outline<'a> {
-    /// Sums a step up; with `listing`, tensor by tensor.
-    pub fn of(step: &'a Step<'a>, listing: bool) -> Self {
+    /// Sums a step up; with `listing`, tensor by tensor. Its blocks are left in `kinds`.
+    pub fn of(step: &'a Step<'a>, listing: bool, kinds: &'a mut Kinds) -> Self {
         let run = Run::of(step, listing);
         let states = run.states();
         let mut lasting = Tally::new(listing);
@@ -144,8 +166,9 @@ impl<'a> Outline<'a> {
             pass.left, 0,
             "a saved tensor of the head was never given back"
         );
-        let mut outline = Self {
-            kinds: [const { None }; Kind::COUNT],
+        kinds.sum(&run, &mut tape);
+        Self {
+            kinds,
             run,
             states,
             lasting,
@@ -154,22 +177,6 @@ impl<'a> Outline<'a> {
             head_peak: pass.peak,
             head_gradients: pass.gradients,
             first: step.frozen_layers.min(run.architecture.layers),
-        };
-        outline.sum_kinds(&mut tape);
-        outline
-    }
-
-    /// Sums up a block of each kind.
-    fn sum_kinds(&mut self, tape: &mut Tape) {
-        let run = self.run;
-        let mut rest = LayerSet::below(run.architecture.layers);
-        while let Some(first) = rest.first() {
-            let kind = run.kind(first);
-            let layers = run.layers_of(&kind);
-            let count = layers.count_below(run.architecture.layers);
-            let summary = Summary::of(&run, kind, layers, count, tape);
-            self.kinds[kind.code()] = Some(summary);
-            rest = rest.intersection(&layers.with(first).complement());
         }
     }
 
@@ -178,11 +185,11 @@ impl<'a> Outline<'a> {
     }
 
     fn kinds(&self) -> impl Iterator<Item = &Summary> {
-        self.kinds.iter().flatten()
+        self.kinds.0.iter().flatten()
     }
 
     fn kind_of(&self, layer: u64) -> Option<&Summary> {
-        self.kinds[self.run.kind(layer).code()].as_ref()
+        self.kinds.0[self.run.kind(layer).code()].as_ref()
     }
 
     /// What stands in every moment of forward and backward pass while layers up to `layer` have to run.
@@ -472,16 +479,19 @@ impl<'a> Outline<'a> {
         }
     }
 
-    /// What one block comes to.
-    pub fn cost(&self, layer: u64) -> BlockCost {
-        self.kind_of(layer)
-            .map_or(BlockCost::default(), |kind| BlockCost {
-                saved: kind.saved.total(),
-                forward: kind.forward.total(),
-                peak: kind.peak.total(),
-                gradients_at_peak: kind.peak.of(Segment::Gradients),
-                gradients: kind.gradients.total(),
-                recomputed: self.run.kind(layer).recomputed,
-            })
+    /// What a block of each kind comes to.
+    pub fn costs(&self) -> [BlockCost; Kind::COUNT] {
+        std::array::from_fn(|code| {
+            self.kinds.0[code]
+                .as_ref()
+                .map_or(BlockCost::default(), |kind| BlockCost {
+                    saved: kind.saved.total(),
+                    forward: kind.forward.total(),
+                    peak: kind.peak.total(),
+                    gradients_at_peak: kind.peak.of(Segment::Gradients),
+                    gradients: kind.gradients.total(),
+                    recomputed: false,
+                })
+        })
     }
 }

@@ -232,13 +232,6 @@ impl<'t> Heap<'t> {
             };
             listing.live.push((id, entry));
         }
-        if self.total > self.highest {
-            self.highest = self.total;
-            self.peak = self.live;
-            if let Some(listing) = &mut self.listing {
-                listing.peak = listing.live.iter().map(|(_, entry)| *entry).collect();
-            }
-        }
         Live {
             name,
             shape,
@@ -249,8 +242,21 @@ impl<'t> Heap<'t> {
         }
     }
 
+    /// Notes where it stands before it falls.
+    #[inline]
+    fn note(&mut self) {
+        if self.total > self.highest {
+            self.highest = self.total;
+            self.peak = self.live;
+            if let Some(listing) = &mut self.listing {
+                listing.peak = listing.live.iter().map(|(_, entry)| *entry).collect();
+            }
+        }
+    }
+
     /// Gives a tensor back.
     pub fn free(&mut self, tensor: Live) {
+        self.note();
         self.live[tensor.segment as usize] -= tensor.bytes;
         self.total -= tensor.bytes;
         self.forget(tensor.id);
@@ -259,6 +265,7 @@ impl<'t> Heap<'t> {
     /// An operation on a saved tensor is done: the tensor goes when it was the last that holds it.
     pub fn release(&mut self, saved: Saved) {
         if let Some((segment, bytes)) = self.tape.release(saved) {
+            self.note();
             self.live[segment as usize] -= bytes;
             self.total -= bytes;
             self.forget(saved.index() as u32);
@@ -283,7 +290,8 @@ impl<'t> Heap<'t> {
     }
 
     /// What was alive at the highest point.
-    pub fn peak(self) -> Tally {
+    pub fn peak(mut self) -> Tally {
+        self.note();
         Tally {
             bytes: self.peak,
             entries: self.listing.map(|listing| listing.peak),
