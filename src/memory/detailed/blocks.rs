@@ -55,7 +55,7 @@ pub(in crate::memory) struct Blocks<'a> {
 impl<'a> Blocks<'a> {
     /// Of a step on one GPU.
     pub fn of(step: &'a Step<'a>) -> Self {
-        let mut kinds = Kinds::NONE;
+        let mut kinds = Kinds::none();
         let outline = Outline::of(step, false, &mut kinds);
         Self {
             run: Run::of(step, false),
@@ -77,7 +77,9 @@ impl<'a> Blocks<'a> {
     pub fn kept_logits(&self) -> u128 {
         let run = &self.run;
         if run.keeps_logits() {
-            run.kept_logits().total()
+            let mut logits = Tally::new(false);
+            run.add_kept_logits(&mut logits);
+            logits.total()
         } else {
             0
         }

@@ -147,9 +147,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Token ids and labels, and the buffers that the model registers.
-    pub fn inputs(&self) -> Tally {
-        let mut tally = Tally::new(self.listing);
+    /// Adds token ids and labels, and the buffers that the model registers.
+    pub fn add_inputs(&self, tally: &mut Tally) {
         let architecture = self.architecture;
         let sides = [self.step.micro_batch, self.step.sequence];
         let mut add = |what, shape: super::tensor::Shape, dtype, count| {
@@ -193,7 +192,6 @@ impl<'a> Run<'a> {
             let what = "routers’ correction biases";
             add(what, [experts.count].into(), Dtype::Fp32, count);
         }
-        tally
     }
 
     /// What the final norm, the head and the loss keep.
@@ -244,26 +242,24 @@ impl<'a> Run<'a> {
         tape.keep_all(Kept::Loss, [1], Dtype::Fp32, 2);
     }
 
-    /// The logits at the loss: in the dtype of products, and in FP32. Of slices the last's FP32 copy.
-    pub fn logits(&self) -> Tally {
+    /// Adds the logits at the loss: in the dtype of products, and in FP32. Of slices the last's FP32 copy.
+    pub fn add_logits(&self, tally: &mut Tally) {
         match self.slices() {
-            Some(Slices::Fp32) => return self.kept_logits(),
-            Some(Slices::SixteenBit) if self.step.compiled => return Tally::new(self.listing),
-            None if self.step.loss_compiled => return Tally::new(self.listing),
+            Some(Slices::Fp32) => return self.add_kept_logits(tally),
+            Some(Slices::SixteenBit) if self.step.compiled => return,
+            None if self.step.loss_compiled => return,
             _ => {}
         }
-        let mut tally = self.kept_logits();
+        self.add_kept_logits(tally);
         if self.matmul == Dtype::Sixteen && self.step.loss != Loss::Fused {
             let name = Name("logits", "FP32 copy");
             let (sides, segment) = (self.logit_sides(), Segment::Head);
             tally.add(segment, Place::Head, name, sides, Dtype::Fp32, 1);
         }
-        tally
     }
 
-    /// The logits that the caller may keep.
-    pub fn kept_logits(&self) -> Tally {
-        let mut tally = Tally::new(self.listing);
+    /// Adds the logits that the caller may keep.
+    pub fn add_kept_logits(&self, tally: &mut Tally) {
         let (sides, dtype) = match self.slices() {
             Some(Slices::Fp32) => (self.all_logits(), Dtype::Fp32),
             Some(Slices::SixteenBit) => (self.all_logits(), self.matmul),
@@ -271,7 +267,6 @@ impl<'a> Run<'a> {
         };
         let name = Name("", "logits");
         tally.add(Segment::Head, Place::Head, name, sides, dtype, 1);
-        tally
     }
 
     /// Whether the logits pass through a soft cap. LitGPT's do not where the head runs in slices (`lora.py`, until
@@ -313,13 +308,11 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The last hidden state, that the model's output holds while the loss is computed.
-    pub fn last_hidden(&self) -> Tally {
-        let mut tally = Tally::new(self.listing);
+    /// Adds the last hidden state, that the model's output holds while the loss is computed.
+    pub fn add_last_hidden(&self, tally: &mut Tally) {
         let sides = [self.tokens, self.architecture.hidden];
         let name = Name("", "last hidden state");
         tally.add(Segment::Head, Place::Head, name, sides, self.parameter, 1);
-        tally
     }
 
     /// The backward pass from the loss to the residual stream.
@@ -340,12 +333,14 @@ impl<'a> Run<'a> {
                 pass.gradient(name, sides, self.parameter);
                 pass.leaves = leaves;
             }
-            return self.final_norm(pass, dx);
+            self.final_norm(&mut pass, dx);
+            return pass.finish();
         }
         let name = |what| Name("logits", what);
         if matches!(self.slices(), Some(Slices::SixteenBit | Slices::Fp32)) {
             let logits = self.slices_backward(&mut pass);
-            return self.head_linear(pass, logits);
+            self.head_linear(&mut pass, logits);
+            return pass.finish();
         }
         let sides = self.logit_sides();
         let mut logits = if self.step.loss_compiled {
@@ -375,7 +370,8 @@ impl<'a> Run<'a> {
         if self.how.logits_scaled {
             logits = pass.again(logits);
         }
-        self.head_linear(pass, logits)
+        self.head_linear(&mut pass, logits);
+        pass.finish()
     }
 
     /// The losses of all slices run backward before the head's products do: autograd takes what was made last first.
@@ -424,7 +420,7 @@ impl<'a> Run<'a> {
     }
 
     /// The head's product, from the gradient of the logits, and the final norm.
-    fn head_linear(&self, mut pass: Backward, logits: Live) -> BackwardPass {
+    fn head_linear(&self, pass: &mut Backward, logits: Live) {
         // A tied head's gradient waits for the embedding's.
         let leaves = std::mem::replace(
             &mut pass.leaves,
@@ -432,11 +428,11 @@ impl<'a> Run<'a> {
         );
         let dx = pass.linear(Linear::Head, Kept::HeadInput, self.parameter, logits, None);
         pass.leaves = leaves;
-        self.final_norm(pass, dx)
+        self.final_norm(pass, dx);
     }
 
     /// The final norm's backward pass, the last of the head's.
-    fn final_norm(&self, mut pass: Backward, dx: Live) -> BackwardPass {
+    fn final_norm(&self, pass: &mut Backward, dx: Live) {
         let dx = if self.architecture.norms.last {
             let rows = pass.block.stream_rows();
             let (site, input) = (Site::Last, Kept::ResidualOut);
@@ -445,6 +441,5 @@ impl<'a> Run<'a> {
             dx
         };
         pass.stream = Some(dx);
-        pass.finish()
     }
 }

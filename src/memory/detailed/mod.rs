@@ -119,7 +119,7 @@ impl Footprint {
 
 /// What a step holds at each of its moments.
 pub fn footprint(step: &Step) -> Footprint {
-    let mut kinds = Kinds::NONE;
+    let mut kinds = Kinds::none();
     let outline = Outline::of(step, false, &mut kinds);
     let mut moments = [None; MOMENTS];
     let mut peak = (0, Moment::Loss);
@@ -154,7 +154,7 @@ pub fn footprint(step: &Step) -> Footprint {
 
 /// Every tensor that stands at a moment; its bytes sum to what [`footprint`] says, segment by segment.
 pub fn tensors(step: &Step, moment: Moment) -> Vec<Entry> {
-    let mut kinds = Kinds::NONE;
+    let mut kinds = Kinds::none();
     Outline::of(step, true, &mut kinds)
         .moment(moment)
         .and_then(|tally| tally.entries)

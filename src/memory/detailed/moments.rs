@@ -8,7 +8,7 @@ use super::stack::LEAVING;
 use super::states::{States, Trained};
 use super::step::Step;
 use super::tally::Tally;
-use super::tensor::{Dtype, Name, Place, Segment};
+use super::tensor::{Dtype, Name, Place, Segment, Shape};
 use crate::field::{LayerSet, choice};
 use crate::training::Precision;
 
@@ -105,7 +105,9 @@ pub(super) struct Kinds([Option<Summary>; Kind::COUNT]);
 
 impl Kinds {
     /// No block yet.
-    pub const NONE: Self = Self([const { None }; Kind::COUNT]);
+    pub fn none() -> Self {
+        Self(std::array::from_fn(|_| None))
+    }
 
     /// Sums up a block of each kind.
     fn sum(&mut self, run: &Run, tape: &mut Tape) {
@@ -136,6 +138,8 @@ pub(super) struct Outline<'a> {
     kinds: &'a Kinds,
     /// Blocks whose backward pass runs: all but frozen ones.
     first: u64,
+    /// Everything that the forward pass kept.
+    kept: Tally,
 }
 
 impl<'a> Outline<'a> {
@@ -144,12 +148,12 @@ impl<'a> Outline<'a> {
         let run = Run::of(step, listing);
         let states = run.states();
         let mut lasting = Tally::new(listing);
-        lasting.plus(&states.weights, 1);
-        lasting.plus(&states.optimizer, 1);
-        lasting.plus(&states.main_gradients, 1);
-        lasting.plus(&run.inputs(), 1);
+        lasting.plus_of(Segment::Weights, &states.weights, 1);
+        lasting.plus_of(Segment::Optimizer, &states.optimizer, 1);
+        lasting.plus_of(Segment::Gradients, &states.main_gradients, 1);
+        run.add_inputs(&mut lasting);
         if step.accumulation > 1 && step.precision != Precision::MainGradients {
-            lasting.plus(&states.gradients, 1);
+            lasting.plus_of(Segment::Gradients, &states.gradients, 1);
         }
         let mut tape = Tape::new(listing);
         let recomputed = run.recomputes_blocks();
@@ -167,7 +171,8 @@ impl<'a> Outline<'a> {
             "a saved tensor of the head was never given back"
         );
         kinds.sum(&run, &mut tape);
-        Self {
+        let mut outline = Self {
+            kept: Tally::new(listing),
             kinds,
             run,
             states,
@@ -177,7 +182,9 @@ impl<'a> Outline<'a> {
             head_peak: pass.peak,
             head_gradients: pass.gradients,
             first: step.frozen_layers.min(run.architecture.layers),
-        }
+        };
+        outline.kept = outline.all_kept();
+        outline
     }
 
     fn layers(&self) -> u64 {
@@ -228,17 +235,17 @@ impl<'a> Outline<'a> {
         for kind in self.kinds() {
             let below = kind.below(layer);
             tally.plus(&kind.saved, below);
-            tally.plus(&kind.cached, below);
+            tally.plus_of(Segment::Casts, &kind.cached, below);
         }
         if let Some(kind) = self.kind_of(layer) {
-            tally.plus(&kind.leaving, LEAVING);
+            tally.plus_of(Segment::Activations, &kind.leaving, LEAVING);
             tally.plus(&kind.forward, 1);
         }
         tally
     }
 
     /// Everything that the forward pass kept.
-    fn kept(&self) -> Tally {
+    fn all_kept(&self) -> Tally {
         let mut tally = self.around(self.layers());
         for kind in self.kinds() {
             tally.plus(&kind.saved, kind.count);
@@ -247,7 +254,7 @@ impl<'a> Outline<'a> {
         if self.run.step.offload
             && let Some(kind) = self.kinds().max_by_key(|kind| kind.leaving.total())
         {
-            tally.plus(&kind.leaving, 1);
+            tally.plus_of(Segment::Activations, &kind.leaving, 1);
         }
         tally
     }
@@ -255,20 +262,20 @@ impl<'a> Outline<'a> {
     /// The loss: the logits stand, and so does autocast's cache.
     fn loss(&self) -> Tally {
         let run = &self.run;
-        let mut tally = self.kept();
+        let mut tally = self.kept.clone();
         for kind in self.kinds() {
-            tally.plus(&kind.cached, kind.count);
+            tally.plus_of(Segment::Casts, &kind.cached, kind.count);
         }
         tally.plus(&self.head_saved, 1);
-        tally.plus(&run.logits(), 1);
+        run.add_logits(&mut tally);
         if run.autocast || run.adapters().is_some() {
-            tally.plus(&run.last_hidden(), 1);
+            run.add_last_hidden(&mut tally);
         }
         tally
     }
 
     fn head(&self) -> Tally {
-        let mut tally = self.kept();
+        let mut tally = self.kept.clone();
         tally.plus(&self.head_peak, 1);
         self.keep_logits(&mut tally);
         tally
@@ -276,18 +283,19 @@ impl<'a> Outline<'a> {
 
     fn keep_logits(&self, tally: &mut Tally) {
         if self.run.keeps_logits() {
-            tally.plus(&self.run.kept_logits(), 1);
+            self.run.add_kept_logits(tally);
         }
     }
 
     /// The backward pass of one block.
     fn block(&self, layer: u64) -> Tally {
         let mut tally = self.around(layer);
-        tally.plus(&self.head_gradients, 1);
+        tally.plus_of(Segment::Gradients, &self.head_gradients, 1);
         self.keep_logits(&mut tally);
         for kind in self.kinds() {
             tally.plus(&kind.saved, kind.below(layer));
-            tally.plus(&kind.gradients, kind.count - kind.below(layer + 1));
+            let after = kind.count - kind.below(layer + 1);
+            tally.plus_of(Segment::Gradients, &kind.gradients, after);
         }
         if let Some(kind) = self.kind_of(layer) {
             tally.plus(&kind.peak, 1);
@@ -351,10 +359,10 @@ impl<'a> Outline<'a> {
             return None;
         }
         let mut tally = self.lasting.clone();
-        tally.plus(&self.head_gradients, 1);
+        tally.plus_of(Segment::Gradients, &self.head_gradients, 1);
         self.keep_logits(&mut tally);
         for kind in self.kinds() {
-            tally.plus(&kind.gradients, kind.count);
+            tally.plus_of(Segment::Gradients, &kind.gradients, kind.count);
         }
         let place = Place::Embedding;
         let stays = if run.gradients_leave {
@@ -372,15 +380,14 @@ impl<'a> Outline<'a> {
         let sides = [architecture.vocabulary, width];
         let name = Name("embedding", "gradient");
         tally.add(stays, place, name, sides, run.parameter, 1);
-        let mut stream = Tally::new(run.listing);
-        let (segment, entering) = (Segment::Temporaries, [run.tokens, architecture.hidden]);
-        let of_stream = Name("residual stream", "gradient");
-        stream.add(segment, place, of_stream, entering, run.parameter, 1);
-        let mut sum = Tally::new(run.listing);
-        let name = Name("embedding", "gradient, summed with the head’s");
-        sum.add(segment, place, name, sides, run.parameter, 1);
-        let summed = architecture.tied_embeddings && sum.total() > stream.total();
-        tally.plus(if summed { &sum } else { &stream }, 1);
+        let entering = [run.tokens, architecture.hidden];
+        let bytes = |sides: [u64; 2]| Shape::from(sides).bytes(run.parameter);
+        let (name, sum) = if architecture.tied_embeddings && bytes(sides) > bytes(entering) {
+            (Name("embedding", "gradient, summed with the head’s"), sides)
+        } else {
+            (Name("residual stream", "gradient"), entering)
+        };
+        tally.add(Segment::Temporaries, place, name, sum, run.parameter, 1);
         Some(match self.step_of_embedding(sides) {
             Some(step) => tally.larger(step),
             None => tally,
@@ -420,10 +427,10 @@ impl<'a> Outline<'a> {
             || step.precision == Precision::MainGradients
             || step.optimizer_in_backward;
         if !stand {
-            tally.plus(&self.states.gradients, 1);
+            tally.plus_of(Segment::Gradients, &self.states.gradients, 1);
         }
         if !step.optimizer_in_backward {
-            tally.plus(&self.states.scratch, 1);
+            tally.plus_of(Segment::Temporaries, &self.states.scratch, 1);
         }
         tally
     }
@@ -463,16 +470,16 @@ impl<'a> Outline<'a> {
         let sides = [run.tokens, run.architecture.hidden];
         let (segment, place) = (Segment::Temporaries, Place::Embedding);
         stream.add(segment, place, Name("", ""), sides, run.parameter, 1);
-        let loss = if run.autocast {
-            run.logits().total() + run.last_hidden().total()
-        } else {
-            run.logits().total()
-        };
+        let mut loss = Tally::new(false);
+        run.add_logits(&mut loss);
+        if run.autocast {
+            run.add_last_hidden(&mut loss);
+        }
         Ends {
-            inputs: run.inputs().total(),
+            inputs: self.lasting.of(Segment::Inputs),
             before: self.before[1].total(),
             head_saved: self.head_saved.total(),
-            loss,
+            loss: loss.total(),
             head_peak: self.head_peak.total(),
             head_gradients: self.head_gradients.total(),
             stream: stream.total(),

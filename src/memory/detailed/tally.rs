@@ -109,6 +109,17 @@ impl Tally {
         }
     }
 
+    /// Adds another tally `times` over that has this segment only.
+    pub fn plus_of(&mut self, segment: Segment, other: &Self, times: u64) {
+        debug_assert_eq!(
+            other.total(),
+            other.of(segment),
+            "other segments are left out"
+        );
+        self.bytes[segment as usize] += other.of(segment) * u128::from(times);
+        self.list(other, times);
+    }
+
     /// Adds another tally `times` over.
     pub fn plus(&mut self, other: &Self, times: u64) {
         match times {
@@ -124,6 +135,10 @@ impl Tally {
                 }
             }
         }
+        self.list(other, times);
+    }
+
+    fn list(&mut self, other: &Self, times: u64) {
         if let (Some(entries), Some(more)) = (&mut self.entries, &other.entries)
             && times > 0
         {
@@ -243,32 +258,36 @@ impl<'t> Heap<'t> {
     }
 
     /// Notes where it stands before it falls.
-    #[inline]
     fn note(&mut self) {
+        self.highest = self.total;
+        self.peak = self.live;
+        if let Some(listing) = &mut self.listing {
+            listing.peak = listing.live.iter().map(|(_, entry)| *entry).collect();
+        }
+    }
+
+    #[inline]
+    fn fall(&mut self, segment: Segment, bytes: u128, id: u32) {
         if self.total > self.highest {
-            self.highest = self.total;
-            self.peak = self.live;
-            if let Some(listing) = &mut self.listing {
-                listing.peak = listing.live.iter().map(|(_, entry)| *entry).collect();
-            }
+            self.note();
+        }
+        self.live[segment as usize] -= bytes;
+        self.total -= bytes;
+        if self.listing.is_some() {
+            self.forget(id);
         }
     }
 
     /// Gives a tensor back.
+    #[inline]
     pub fn free(&mut self, tensor: Live) {
-        self.note();
-        self.live[tensor.segment as usize] -= tensor.bytes;
-        self.total -= tensor.bytes;
-        self.forget(tensor.id);
+        self.fall(tensor.segment, tensor.bytes, tensor.id);
     }
 
     /// An operation on a saved tensor is done: the tensor goes when it was the last that holds it.
     pub fn release(&mut self, saved: Saved) {
         if let Some((segment, bytes)) = self.tape.release(saved) {
-            self.note();
-            self.live[segment as usize] -= bytes;
-            self.total -= bytes;
-            self.forget(saved.index() as u32);
+            self.fall(segment, bytes, saved.index() as u32);
         }
     }
 
@@ -291,7 +310,9 @@ impl<'t> Heap<'t> {
 
     /// What was alive at the highest point.
     pub fn peak(mut self) -> Tally {
-        self.note();
+        if self.total > self.highest {
+            self.note();
+        }
         Tally {
             bytes: self.peak,
             entries: self.listing.map(|listing| listing.peak),
