@@ -37,6 +37,9 @@ choice!(
 /// How many moments there are.
 pub(super) const MOMENTS: usize = 8;
 
+/// Segments that a block's kept tensors are of.
+const KEPT: [Segment; 2] = [Segment::Activations, Segment::Casts];
+
 /// What blocks of one kind come to.
 #[derive(Debug)]
 struct Summary {
@@ -148,12 +151,12 @@ impl<'a> Outline<'a> {
         let run = Run::of(step, listing);
         let states = run.states();
         let mut lasting = Tally::new(listing);
-        lasting.plus_of(Segment::Weights, &states.weights, 1);
-        lasting.plus_of(Segment::Optimizer, &states.optimizer, 1);
-        lasting.plus_of(Segment::Gradients, &states.main_gradients, 1);
+        lasting.plus_of([Segment::Weights], &states.weights, 1);
+        lasting.plus_of([Segment::Optimizer], &states.optimizer, 1);
+        lasting.plus_of([Segment::Gradients], &states.main_gradients, 1);
         run.add_inputs(&mut lasting);
         if step.accumulation > 1 && step.precision != Precision::MainGradients {
-            lasting.plus_of(Segment::Gradients, &states.gradients, 1);
+            lasting.plus_of([Segment::Gradients], &states.gradients, 1);
         }
         let mut tape = Tape::new(listing);
         let recomputed = run.recomputes_blocks();
@@ -202,7 +205,7 @@ impl<'a> Outline<'a> {
     /// What stands in every moment of forward and backward pass while layers up to `layer` have to run.
     fn around(&self, layer: u64) -> Tally {
         let mut tally = self.lasting.clone();
-        tally.plus(self.before_up_to(layer), 1);
+        tally.plus_of(KEPT, self.before_up_to(layer), 1);
         tally
     }
 
@@ -234,12 +237,12 @@ impl<'a> Outline<'a> {
         }
         for kind in self.kinds() {
             let below = kind.below(layer);
-            tally.plus(&kind.saved, below);
-            tally.plus_of(Segment::Casts, &kind.cached, below);
+            tally.plus_of(KEPT, &kind.saved, below);
+            tally.plus_of([Segment::Casts], &kind.cached, below);
         }
         if let Some(kind) = self.kind_of(layer) {
-            tally.plus_of(Segment::Activations, &kind.leaving, LEAVING);
-            tally.plus(&kind.forward, 1);
+            tally.plus_of([Segment::Activations], &kind.leaving, LEAVING);
+            tally.plus(&kind.forward);
         }
         tally
     }
@@ -248,13 +251,13 @@ impl<'a> Outline<'a> {
     fn all_kept(&self) -> Tally {
         let mut tally = self.around(self.layers());
         for kind in self.kinds() {
-            tally.plus(&kind.saved, kind.count);
+            tally.plus_of(KEPT, &kind.saved, kind.count);
         }
         // The others of the last five are the final norm's.
         if self.run.step.offload
             && let Some(kind) = self.kinds().max_by_key(|kind| kind.leaving.total())
         {
-            tally.plus_of(Segment::Activations, &kind.leaving, 1);
+            tally.plus_of([Segment::Activations], &kind.leaving, 1);
         }
         tally
     }
@@ -264,9 +267,9 @@ impl<'a> Outline<'a> {
         let run = &self.run;
         let mut tally = self.kept.clone();
         for kind in self.kinds() {
-            tally.plus_of(Segment::Casts, &kind.cached, kind.count);
+            tally.plus_of([Segment::Casts], &kind.cached, kind.count);
         }
-        tally.plus(&self.head_saved, 1);
+        tally.plus_of([Segment::Head, Segment::Casts], &self.head_saved, 1);
         run.add_logits(&mut tally);
         if run.autocast || run.adapters().is_some() {
             run.add_last_hidden(&mut tally);
@@ -276,7 +279,7 @@ impl<'a> Outline<'a> {
 
     fn head(&self) -> Tally {
         let mut tally = self.kept.clone();
-        tally.plus(&self.head_peak, 1);
+        tally.plus(&self.head_peak);
         self.keep_logits(&mut tally);
         tally
     }
@@ -290,15 +293,15 @@ impl<'a> Outline<'a> {
     /// The backward pass of one block.
     fn block(&self, layer: u64) -> Tally {
         let mut tally = self.around(layer);
-        tally.plus_of(Segment::Gradients, &self.head_gradients, 1);
+        tally.plus_of([Segment::Gradients], &self.head_gradients, 1);
         self.keep_logits(&mut tally);
         for kind in self.kinds() {
-            tally.plus(&kind.saved, kind.below(layer));
+            tally.plus_of(KEPT, &kind.saved, kind.below(layer));
             let after = kind.count - kind.below(layer + 1);
-            tally.plus_of(Segment::Gradients, &kind.gradients, after);
+            tally.plus_of([Segment::Gradients], &kind.gradients, after);
         }
         if let Some(kind) = self.kind_of(layer) {
-            tally.plus(&kind.peak, 1);
+            tally.plus(&kind.peak);
         }
         tally
     }
@@ -359,10 +362,10 @@ impl<'a> Outline<'a> {
             return None;
         }
         let mut tally = self.lasting.clone();
-        tally.plus_of(Segment::Gradients, &self.head_gradients, 1);
+        tally.plus_of([Segment::Gradients], &self.head_gradients, 1);
         self.keep_logits(&mut tally);
         for kind in self.kinds() {
-            tally.plus_of(Segment::Gradients, &kind.gradients, kind.count);
+            tally.plus_of([Segment::Gradients], &kind.gradients, kind.count);
         }
         let place = Place::Embedding;
         let stays = if run.gradients_leave {
@@ -427,10 +430,10 @@ impl<'a> Outline<'a> {
             || step.precision == Precision::MainGradients
             || step.optimizer_in_backward;
         if !stand {
-            tally.plus_of(Segment::Gradients, &self.states.gradients, 1);
+            tally.plus_of([Segment::Gradients], &self.states.gradients, 1);
         }
         if !step.optimizer_in_backward {
-            tally.plus_of(Segment::Temporaries, &self.states.scratch, 1);
+            tally.plus_of([Segment::Temporaries], &self.states.scratch, 1);
         }
         tally
     }

@@ -318,7 +318,8 @@ impl Tape {
     /// An operation keeps a tensor. One storage that several keep is counted once, and goes with the last of them.
     #[inline]
     pub fn keep(&mut self, saved: impl Into<Saved>, shape: impl Into<Shape>, dtype: Dtype) {
-        self.keep_one(saved.into(), shape.into(), dtype, 1);
+        let (saved, shape) = (saved.into(), shape.into());
+        self.keep_one(saved, &shape, dtype, shape.bytes(dtype), 1);
     }
 
     /// As [`Tape::keep`], for `count` tensors alike that go together.
@@ -330,16 +331,17 @@ impl Tape {
         dtype: Dtype,
         count: u64,
     ) {
-        self.keep_one(saved.into(), shape.into(), dtype, count);
+        let (saved, shape) = (saved.into(), shape.into());
+        let bytes = shape.bytes(dtype) * u128::from(count);
+        self.keep_one(saved, &shape, dtype, bytes, count);
     }
 
-    fn keep_one(&mut self, saved: Saved, shape: Shape, dtype: Dtype, count: u64) {
+    fn keep_one(&mut self, saved: Saved, shape: &Shape, dtype: Dtype, bytes: u128, count: u64) {
         let index = saved.index();
         self.holders[index] += 1;
         if self.holders[index] > 1 {
             return;
         }
-        let bytes = shape.bytes(dtype) * u128::from(count);
         let segment = self.segment_of(saved);
         self.bytes[index] = bytes;
         self.sums[segment as usize] += bytes;
@@ -349,7 +351,7 @@ impl Tape {
                 segment,
                 place: self.place,
                 name: saved.name(),
-                shape,
+                shape: *shape,
                 dtype,
                 count,
                 bytes: Bytes(bytes),
@@ -359,11 +361,13 @@ impl Tape {
     }
 
     /// Operations that still hold a tensor.
+    #[inline]
     pub fn held(&self, saved: Saved) -> u8 {
         self.holders[saved.index()]
     }
 
     /// One holder lets go: the segment and bytes that are freed, where it was the last.
+    #[inline]
     pub fn release(&mut self, saved: Saved) -> Option<(Segment, u128)> {
         let index = saved.index();
         let holders = self.holders[index].checked_sub(1)?;

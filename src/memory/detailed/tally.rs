@@ -68,24 +68,11 @@ impl Tally {
         dtype: Dtype,
         count: u64,
     ) {
-        self.add_all(segment, place, name, shape.into(), dtype, count);
-    }
-
-    fn add_all(
-        &mut self,
-        segment: Segment,
-        place: Place,
-        name: Name,
-        shape: Shape,
-        dtype: Dtype,
-        count: u64,
-    ) {
+        let shape = shape.into();
         let bytes = shape.bytes(dtype) * u128::from(count);
         self.bytes[segment as usize] += bytes;
-        if let Some(entries) = &mut self.entries
-            && bytes > 0
-        {
-            entries.push(Entry {
+        if self.entries.is_some() {
+            self.note(&Entry {
                 segment,
                 place,
                 name,
@@ -94,6 +81,15 @@ impl Tally {
                 count,
                 bytes: Bytes(bytes),
             });
+        }
+    }
+
+    #[cold]
+    fn note(&mut self, entry: &Entry) {
+        if let Some(entries) = &mut self.entries
+            && entry.bytes.0 > 0
+        {
+            entries.push(*entry);
         }
     }
 
@@ -109,35 +105,30 @@ impl Tally {
         }
     }
 
-    /// Adds another tally `times` over that has this segment only.
-    pub fn plus_of(&mut self, segment: Segment, other: &Self, times: u64) {
-        debug_assert_eq!(
-            other.total(),
-            other.of(segment),
-            "other segments are left out"
-        );
-        self.bytes[segment as usize] += other.of(segment) * u128::from(times);
-        self.list(other, times);
-    }
-
-    /// Adds another tally `times` over.
-    pub fn plus(&mut self, other: &Self, times: u64) {
-        match times {
-            0 => return,
-            1 => {
-                for (sum, bytes) in self.bytes.iter_mut().zip(&other.bytes) {
-                    *sum += bytes;
-                }
-            }
-            _ => {
-                for (sum, bytes) in self.bytes.iter_mut().zip(&other.bytes) {
-                    *sum += bytes * u128::from(times);
-                }
-            }
+    /// Adds another tally `times` over that has these segments only.
+    #[inline]
+    pub fn plus_of<const N: usize>(&mut self, segments: [Segment; N], other: &Self, times: u64) {
+        let counted: u128 = segments.into_iter().map(|segment| other.of(segment)).sum();
+        debug_assert_eq!(other.total(), counted, "a segment is left out");
+        for segment in segments {
+            self.bytes[segment as usize] += other.of(segment) * u128::from(times);
         }
-        self.list(other, times);
+        if self.entries.is_some() {
+            self.list(other, times);
+        }
     }
 
+    /// Adds another tally.
+    pub fn plus(&mut self, other: &Self) {
+        for (sum, bytes) in self.bytes.iter_mut().zip(&other.bytes) {
+            *sum += bytes;
+        }
+        if self.entries.is_some() {
+            self.list(other, 1);
+        }
+    }
+
+    #[cold]
     fn list(&mut self, other: &Self, times: u64) {
         if let (Some(entries), Some(more)) = (&mut self.entries, &other.entries)
             && times > 0
@@ -225,35 +216,39 @@ impl<'t> Heap<'t> {
         shape: impl Into<Shape>,
         dtype: Dtype,
     ) -> Live {
-        self.alloc_one(segment, name, shape.into(), dtype)
-    }
-
-    fn alloc_one(&mut self, segment: Segment, name: Name, shape: Shape, dtype: Dtype) -> Live {
+        let shape = shape.into();
         let bytes = shape.bytes(dtype);
         self.live[segment as usize] += bytes;
         self.total += bytes;
-        let mut id = NO_ID;
-        if let Some(listing) = &mut self.listing {
-            id = listing.next;
-            listing.next += 1;
-            let entry = Entry {
-                segment,
-                place: self.place,
-                name,
-                shape,
-                dtype,
-                count: 1,
-                bytes: Bytes(bytes),
-            };
-            listing.live.push((id, entry));
-        }
-        Live {
+        let mut tensor = Live {
             name,
             shape,
             dtype,
             bytes,
             segment,
-            id,
+            id: NO_ID,
+        };
+        if self.listing.is_some() {
+            self.list(&mut tensor);
+        }
+        tensor
+    }
+
+    #[cold]
+    fn list(&mut self, tensor: &mut Live) {
+        if let Some(listing) = &mut self.listing {
+            tensor.id = listing.next;
+            listing.next += 1;
+            let entry = Entry {
+                segment: tensor.segment,
+                place: self.place,
+                name: tensor.name,
+                shape: tensor.shape,
+                dtype: tensor.dtype,
+                count: 1,
+                bytes: Bytes(tensor.bytes),
+            };
+            listing.live.push((tensor.id, entry));
         }
     }
 
@@ -285,12 +280,20 @@ impl<'t> Heap<'t> {
     }
 
     /// An operation on a saved tensor is done: the tensor goes when it was the last that holds it.
+    #[inline]
     pub fn release(&mut self, saved: Saved) {
+        if self.tape.held(saved) > 0 {
+            self.let_go(saved);
+        }
+    }
+
+    fn let_go(&mut self, saved: Saved) {
         if let Some((segment, bytes)) = self.tape.release(saved) {
             self.fall(segment, bytes, saved.index() as u32);
         }
     }
 
+    #[cold]
     fn forget(&mut self, id: u32) {
         if let Some(listing) = &mut self.listing
             && let Some(place) = listing.live.iter().rposition(|(other, _)| *other == id)
