@@ -47,6 +47,7 @@ pub use tensor::{Dtype, Entry, GRANULE, Name, Place, Segment, Shape, rounded};
 use crate::field::Choice;
 use crate::units::Bytes;
 use moments::{Kinds, MOMENTS, Outline};
+use tally::Tally;
 use tensor::SEGMENTS;
 
 impl Moment {
@@ -123,8 +124,9 @@ pub fn footprint(step: &Step) -> Footprint {
     let outline = Outline::of(step, false, &mut kinds);
     let mut moments = [None; MOMENTS];
     let mut peak = (0, Moment::Loss);
+    let mut tally = Tally::new(false);
     for &moment in Moment::ALL {
-        if let Some(tally) = outline.moment(moment) {
+        if outline.moment(moment, &mut tally) {
             let total = tally.total();
             if total > peak.0 {
                 peak = (total, moment);
@@ -155,8 +157,7 @@ pub fn footprint(step: &Step) -> Footprint {
 /// Every tensor that stands at a moment; its bytes sum to what [`footprint`] says, segment by segment.
 pub fn tensors(step: &Step, moment: Moment) -> Vec<Entry> {
     let mut kinds = Kinds::none();
-    Outline::of(step, true, &mut kinds)
-        .moment(moment)
-        .and_then(|tally| tally.entries)
-        .unwrap_or_default()
+    let mut tally = Tally::new(true);
+    let there = Outline::of(step, true, &mut kinds).moment(moment, &mut tally);
+    tally.entries.filter(|_| there).unwrap_or_default()
 }

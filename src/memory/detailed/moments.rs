@@ -58,6 +58,8 @@ struct Summary {
     peak: Tally,
     /// Gradients that stay.
     gradients: Tally,
+    /// Bytes kept, at the peak and of gradients.
+    totals: [u128; 3],
 }
 
 impl Summary {
@@ -81,17 +83,19 @@ impl Summary {
             block.add_leaving(&mut leaving, largest);
             kept = Tally::new(run.listing);
         }
+        let peak = match recomputation {
+            Some(recomputation) => pass.peak.larger(recomputation),
+            None => pass.peak,
+        };
         Self {
             layers,
             count,
+            totals: [kept.total(), peak.total(), pass.gradients.total()],
             saved: kept,
             leaving,
             cached,
             forward,
-            peak: match recomputation {
-                Some(recomputation) => pass.peak.larger(recomputation),
-                None => pass.peak,
-            },
+            peak,
             gradients: pass.gradients,
         }
     }
@@ -104,12 +108,28 @@ impl Summary {
 
 /// Blocks of every kind that a model has, by [`Kind::code`]. They are large, and stay where they are made.
 #[derive(Debug)]
-pub(super) struct Kinds([Option<Summary>; Kind::COUNT]);
+pub(super) struct Kinds {
+    by_code: [Option<Summary>; Kind::COUNT],
+    /// A bit for each code that there is.
+    present: u32,
+}
 
 impl Kinds {
     /// No block yet.
     pub fn none() -> Self {
-        Self(std::array::from_fn(|_| None))
+        Self {
+            by_code: std::array::from_fn(|_| None),
+            present: 0,
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Summary> {
+        let mut left = self.present;
+        std::iter::from_fn(move || {
+            let code = left.trailing_zeros() as usize;
+            left &= left.wrapping_sub(1);
+            self.by_code.get(code)?.as_ref()
+        })
     }
 
     /// Sums up a block of each kind.
@@ -120,7 +140,9 @@ impl Kinds {
             let kind = run.kind(first);
             let layers = run.layers_of(&kind);
             let count = layers.count_below(all);
-            self.0[kind.code()] = Some(Summary::of(run, kind, layers, count, tape));
+            let code = kind.code();
+            self.by_code[code] = Some(Summary::of(run, kind, layers, count, tape));
+            self.present |= 1 << code;
             rest = rest.intersection(&layers.with(first).complement());
         }
     }
@@ -186,7 +208,9 @@ impl<'a> Outline<'a> {
             head_gradients: pass.gradients,
             first: step.frozen_layers.min(run.architecture.layers),
         };
-        outline.kept = outline.all_kept();
+        let mut kept = Tally::new(listing);
+        outline.all_kept(&mut kept);
+        outline.kept = kept;
         outline
     }
 
@@ -195,45 +219,44 @@ impl<'a> Outline<'a> {
     }
 
     fn kinds(&self) -> impl Iterator<Item = &Summary> {
-        self.kinds.0.iter().flatten()
+        self.kinds.iter()
     }
 
     fn kind_of(&self, layer: u64) -> Option<&Summary> {
-        self.kinds.0[self.run.kind(layer).code()].as_ref()
+        self.kinds().find(|kind| kind.layers.contains(layer))
     }
 
     /// What stands in every moment of forward and backward pass while layers up to `layer` have to run.
-    fn around(&self, layer: u64) -> Tally {
-        let mut tally = self.lasting.clone();
-        tally.plus_of(KEPT, self.before_up_to(layer), 1);
-        tally
+    fn around(&self, layer: u64, tally: &mut Tally) {
+        tally.set(&self.lasting);
+        tally.plus_of(KEPT, &self.before[self.sets_up_to(layer)], 1);
     }
 
-    fn before_up_to(&self, layer: u64) -> &Tally {
-        let both = layer + 1 >= self.layers() || self.run.both_windows_below(layer + 1);
-        &self.before[usize::from(both)]
+    /// Which of [`Outline::before`] the layers up to `layer` need.
+    fn sets_up_to(&self, layer: u64) -> usize {
+        usize::from(layer + 1 >= self.layers() || self.run.both_windows_below(layer + 1))
     }
 
     /// A block's forward pass: the largest of any kind, where the last block of the kind runs.
-    fn forward(&self) -> Tally {
+    fn forward(&self, tally: &mut Tally) {
         let mut largest = (0, 0);
         for kind in self.kinds() {
             let Some(layer) = kind.layers.last_below(self.layers()) else {
                 continue;
             };
             let below = self.kinds().map(|below| {
-                let each = below.saved.total() + below.cached.total();
+                let each = below.totals[0] + below.cached.of(Segment::Casts);
                 each * u128::from(below.below(layer))
             });
-            let leaving = u128::from(LEAVING) * kind.leaving.total();
+            let leaving = u128::from(LEAVING) * kind.leaving.of(Segment::Activations);
             let here = below.sum::<u128>() + leaving + kind.forward.total();
             // Of moments alike the latest.
             largest = largest.max((here, layer));
         }
         let (_, layer) = largest;
-        let mut tally = self.around(self.layers());
+        self.around(self.layers(), tally);
         if !self.run.recomputes_blocks() {
-            self.run.add_masks(&mut tally, true);
+            self.run.add_masks(tally, true);
         }
         for kind in self.kinds() {
             let below = kind.below(layer);
@@ -244,12 +267,11 @@ impl<'a> Outline<'a> {
             tally.plus_of([Segment::Activations], &kind.leaving, LEAVING);
             tally.plus(&kind.forward);
         }
-        tally
     }
 
     /// Everything that the forward pass kept.
-    fn all_kept(&self) -> Tally {
-        let mut tally = self.around(self.layers());
+    fn all_kept(&self, tally: &mut Tally) {
+        self.around(self.layers(), tally);
         for kind in self.kinds() {
             tally.plus_of(KEPT, &kind.saved, kind.count);
         }
@@ -259,29 +281,26 @@ impl<'a> Outline<'a> {
         {
             tally.plus_of([Segment::Activations], &kind.leaving, 1);
         }
-        tally
     }
 
     /// The loss: the logits stand, and so does autocast's cache.
-    fn loss(&self) -> Tally {
+    fn loss(&self, tally: &mut Tally) {
         let run = &self.run;
-        let mut tally = self.kept.clone();
+        tally.set(&self.kept);
         for kind in self.kinds() {
             tally.plus_of([Segment::Casts], &kind.cached, kind.count);
         }
         tally.plus_of([Segment::Head, Segment::Casts], &self.head_saved, 1);
-        run.add_logits(&mut tally);
+        run.add_logits(tally);
         if run.autocast || run.adapters().is_some() {
-            run.add_last_hidden(&mut tally);
+            run.add_last_hidden(tally);
         }
-        tally
     }
 
-    fn head(&self) -> Tally {
-        let mut tally = self.kept.clone();
+    fn head(&self, tally: &mut Tally) {
+        tally.set(&self.kept);
         tally.plus(&self.head_peak);
-        self.keep_logits(&mut tally);
-        tally
+        self.keep_logits(tally);
     }
 
     fn keep_logits(&self, tally: &mut Tally) {
@@ -291,10 +310,10 @@ impl<'a> Outline<'a> {
     }
 
     /// The backward pass of one block.
-    fn block(&self, layer: u64) -> Tally {
-        let mut tally = self.around(layer);
+    fn block(&self, layer: u64, tally: &mut Tally) {
+        self.around(layer, tally);
         tally.plus_of([Segment::Gradients], &self.head_gradients, 1);
-        self.keep_logits(&mut tally);
+        self.keep_logits(tally);
         for kind in self.kinds() {
             tally.plus_of(KEPT, &kind.saved, kind.below(layer));
             let after = kind.count - kind.below(layer + 1);
@@ -303,7 +322,6 @@ impl<'a> Outline<'a> {
         if let Some(kind) = self.kind_of(layer) {
             tally.plus(&kind.peak);
         }
-        tally
     }
 
     /// The block in between whose backward pass holds most. In a run of blocks of one kind it rises or falls evenly: with
@@ -314,8 +332,11 @@ impl<'a> Outline<'a> {
             return None;
         }
         // Relative to where the walk starts, so that the sums stay positive.
-        let saved = self.kinds().map(|kind| (kind.saved.total(), kind.count));
-        let mut level: u128 = saved.map(|(saved, count)| saved * u128::from(count)).sum();
+        let saved = self
+            .kinds()
+            .map(|kind| kind.totals[0] * u128::from(kind.count));
+        let mut level: u128 = saved.sum();
+        let before = [self.before[0].total(), self.before[1].total()];
         let mut largest = (0, last);
         let mut end = self.layers();
         while end > self.first {
@@ -325,8 +346,8 @@ impl<'a> Outline<'a> {
                 continue;
             };
             let start = self.start_of_run(top, kind);
-            let (saved, gradients) = (kind.saved.total(), kind.gradients.total());
-            let around = kind.peak.total() + self.before_up_to(top).total();
+            let [saved, peak, gradients] = kind.totals;
+            let around = peak + before[self.sets_up_to(top)];
             for layer in [top.min(last), start.max(first)] {
                 if (start..end).contains(&layer) && (first..=last).contains(&layer) {
                     let after = u128::from(top - layer);
@@ -355,15 +376,12 @@ impl<'a> Outline<'a> {
     }
 
     /// The embedding's gradient, where it is trained. A tied head's waits beside it, and their sum is a third tensor.
-    fn embedding(&self) -> Option<Tally> {
+    fn embedding(&self, tally: &mut Tally) {
         let run = &self.run;
         let architecture = run.architecture;
-        if run.adapters().is_some() || self.first > 0 {
-            return None;
-        }
-        let mut tally = self.lasting.clone();
+        tally.set(&self.lasting);
         tally.plus_of([Segment::Gradients], &self.head_gradients, 1);
-        self.keep_logits(&mut tally);
+        self.keep_logits(tally);
         for kind in self.kinds() {
             tally.plus_of([Segment::Gradients], &kind.gradients, kind.count);
         }
@@ -391,10 +409,11 @@ impl<'a> Outline<'a> {
             (Name("residual stream", "gradient"), entering)
         };
         tally.add(Segment::Temporaries, place, name, sum, run.parameter, 1);
-        Some(match self.step_of_embedding(sides) {
-            Some(step) => tally.larger(step),
-            None => tally,
-        })
+        if let Some(step) = self.step_of_embedding(sides)
+            && step.total() > tally.total()
+        {
+            *tally = step;
+        }
     }
 
     /// The embedding's own step where parameters are stepped in the backward pass: its gradient, and what the optimizer
@@ -423,9 +442,9 @@ impl<'a> Outline<'a> {
         Some(tally)
     }
 
-    fn optimizer(&self) -> Tally {
+    fn optimizer(&self, tally: &mut Tally) {
         let step = self.run.step;
-        let mut tally = self.lasting.clone();
+        tally.set(&self.lasting);
         let stand = step.accumulation > 1
             || step.precision == Precision::MainGradients
             || step.optimizer_in_backward;
@@ -435,23 +454,30 @@ impl<'a> Outline<'a> {
         if !step.optimizer_in_backward {
             tally.plus_of([Segment::Temporaries], &self.states.scratch, 1);
         }
-        tally
     }
 
-    /// What stands at a moment; none where the step has no such moment.
-    pub fn moment(&self, moment: Moment) -> Option<Tally> {
-        let last = self.layers().checked_sub(1)?;
-        let trained = self.first <= last;
+    /// Puts what stands at a moment into `tally`; false where the step has no such moment.
+    pub fn moment(&self, moment: Moment, tally: &mut Tally) -> bool {
+        let Some(last) = self.layers().checked_sub(1) else {
+            return false;
+        };
         match moment {
-            Moment::Forward => Some(self.forward()),
-            Moment::Loss => Some(self.loss()),
-            Moment::Head => Some(self.head()),
-            Moment::LastBlock => trained.then(|| self.block(last)),
-            Moment::InnerBlock => self.inner_block().map(|layer| self.block(layer)),
-            Moment::FirstBlock => (self.first < last).then(|| self.block(self.first)),
-            Moment::Embedding => self.embedding(),
-            Moment::Optimizer => Some(self.optimizer()),
+            Moment::Forward => self.forward(tally),
+            Moment::Loss => self.loss(tally),
+            Moment::Head => self.head(tally),
+            Moment::LastBlock if self.first <= last => self.block(last, tally),
+            Moment::InnerBlock => match self.inner_block() {
+                Some(layer) => self.block(layer, tally),
+                None => return false,
+            },
+            Moment::FirstBlock if self.first < last => self.block(self.first, tally),
+            Moment::Embedding if self.run.adapters().is_none() && self.first == 0 => {
+                self.embedding(tally);
+            }
+            Moment::Optimizer => self.optimizer(tally),
+            Moment::LastBlock | Moment::FirstBlock | Moment::Embedding => return false,
         }
+        true
     }
 
     /// Mean bytes that a block keeps, casts aside, over all blocks but the first and the last where there are more
@@ -492,7 +518,7 @@ impl<'a> Outline<'a> {
     /// What a block of each kind comes to.
     pub fn costs(&self) -> [BlockCost; Kind::COUNT] {
         std::array::from_fn(|code| {
-            self.kinds.0[code]
+            self.kinds.by_code[code]
                 .as_ref()
                 .map_or(BlockCost::default(), |kind| BlockCost {
                     saved: kind.saved.total(),

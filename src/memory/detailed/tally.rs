@@ -20,6 +20,14 @@ impl Tally {
         }
     }
 
+    /// What another tally has, and nothing else.
+    pub fn set(&mut self, other: &Self) {
+        self.bytes = other.bytes;
+        if self.entries.is_some() {
+            self.entries.clone_from(&other.entries);
+        }
+    }
+
     /// What a tape holds.
     pub fn of_tape(tape: &Tape) -> Self {
         Self::of_entries(tape.bytes(), tape.entries())
