@@ -49,8 +49,7 @@ impl<'a> Backward<'a> {
 
     /// A tensor that an operation needs for itself only.
     pub fn scratch(&mut self, name: Name, shape: impl Into<Shape>, dtype: Dtype) {
-        let scratch = self.temporary(name, shape, dtype);
-        self.heap.free(scratch);
+        self.heap.touch(Segment::Temporaries, name, shape, dtype);
     }
 
     /// A parameter's gradient. It stays until the optimizer's step, unless it is added to one that stands already or

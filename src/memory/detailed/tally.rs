@@ -260,6 +260,22 @@ impl<'t> Heap<'t> {
         }
     }
 
+    /// Allocates a tensor and gives it back at once.
+    #[inline]
+    pub fn touch(&mut self, segment: Segment, name: Name, shape: impl Into<Shape>, dtype: Dtype) {
+        let shape = shape.into();
+        if self.listing.is_some() {
+            let tensor = self.alloc(segment, name, shape, dtype);
+            return self.free(tensor);
+        }
+        let bytes = shape.bytes(dtype);
+        if self.total + bytes > self.highest {
+            self.note();
+            self.highest += bytes;
+            self.peak[segment as usize] += bytes;
+        }
+    }
+
     /// Notes where it stands before it falls.
     fn note(&mut self) {
         self.highest = self.total;
