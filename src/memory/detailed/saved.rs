@@ -318,8 +318,7 @@ impl Tape {
     /// An operation keeps a tensor. One storage that several keep is counted once, and goes with the last of them.
     #[inline]
     pub fn keep(&mut self, saved: impl Into<Saved>, shape: impl Into<Shape>, dtype: Dtype) {
-        let (saved, shape) = (saved.into(), shape.into());
-        self.keep_one(saved, &shape, dtype, shape.bytes(dtype), 1);
+        self.keep_all(saved, shape, dtype, 1);
     }
 
     /// As [`Tape::keep`], for `count` tensors alike that go together.
@@ -333,31 +332,39 @@ impl Tape {
     ) {
         let (saved, shape) = (saved.into(), shape.into());
         let bytes = shape.bytes(dtype) * u128::from(count);
-        self.keep_one(saved, &shape, dtype, bytes, count);
-    }
-
-    fn keep_one(&mut self, saved: Saved, shape: &Shape, dtype: Dtype, bytes: u128, count: u64) {
-        let index = saved.index();
-        self.holders[index] += 1;
-        if self.holders[index] > 1 {
-            return;
-        }
-        let segment = self.segment_of(saved);
-        self.bytes[index] = bytes;
-        self.sums[segment as usize] += bytes;
-        self.largest = self.largest.max(bytes);
-        if let Some(entries) = &mut self.entries {
+        // What only a list needs stays off the path of a total.
+        if self.hold(saved, bytes) && self.entries.is_some() {
             let entry = Entry {
-                segment,
+                segment: self.segment_of(saved),
                 place: self.place,
                 name: saved.name(),
-                shape: *shape,
+                shape,
                 dtype,
                 count,
                 bytes: Bytes(bytes),
             };
-            entries.push((index as u32, entry));
+            self.list(saved, &entry);
         }
+    }
+
+    #[cold]
+    fn list(&mut self, saved: Saved, entry: &Entry) {
+        if let Some(entries) = &mut self.entries {
+            entries.push((saved.index() as u32, *entry));
+        }
+    }
+
+    /// One holder more; true where it is the first, which brings the bytes.
+    fn hold(&mut self, saved: Saved, bytes: u128) -> bool {
+        let index = saved.index();
+        self.holders[index] += 1;
+        if self.holders[index] > 1 {
+            return false;
+        }
+        self.bytes[index] = bytes;
+        self.sums[self.segment_of(saved) as usize] += bytes;
+        self.largest = self.largest.max(bytes);
+        true
     }
 
     /// Operations that still hold a tensor.

@@ -228,36 +228,39 @@ impl<'t> Heap<'t> {
         let bytes = shape.bytes(dtype);
         self.live[segment as usize] += bytes;
         self.total += bytes;
-        let mut tensor = Live {
+        // What only a list needs stays off the path of a total.
+        let id = if self.listing.is_some() {
+            self.list(&Entry {
+                segment,
+                place: self.place,
+                name,
+                shape,
+                dtype,
+                count: 1,
+                bytes: Bytes(bytes),
+            })
+        } else {
+            NO_ID
+        };
+        Live {
             name,
             shape,
             dtype,
             bytes,
             segment,
-            id: NO_ID,
-        };
-        if self.listing.is_some() {
-            self.list(&mut tensor);
+            id,
         }
-        tensor
     }
 
     #[cold]
-    fn list(&mut self, tensor: &mut Live) {
-        if let Some(listing) = &mut self.listing {
-            tensor.id = listing.next;
-            listing.next += 1;
-            let entry = Entry {
-                segment: tensor.segment,
-                place: self.place,
-                name: tensor.name,
-                shape: tensor.shape,
-                dtype: tensor.dtype,
-                count: 1,
-                bytes: Bytes(tensor.bytes),
-            };
-            listing.live.push((tensor.id, entry));
-        }
+    fn list(&mut self, entry: &Entry) -> u32 {
+        let Some(listing) = &mut self.listing else {
+            return NO_ID;
+        };
+        let id = listing.next;
+        listing.next += 1;
+        listing.live.push((id, *entry));
+        id
     }
 
     /// Allocates a tensor and gives it back at once.
