@@ -333,9 +333,10 @@ impl Tape {
         let (saved, shape) = (saved.into(), shape.into());
         let bytes = shape.bytes(dtype) * u128::from(count);
         // What only a list needs stays off the path of a total.
-        if self.hold(saved, bytes) && self.entries.is_some() {
+        let (index, segment) = (saved.index(), self.segment_of(saved));
+        if self.hold(index, segment, bytes) && self.entries.is_some() {
             let entry = Entry {
-                segment: self.segment_of(saved),
+                segment,
                 place: self.place,
                 name: saved.name(),
                 shape,
@@ -343,26 +344,25 @@ impl Tape {
                 count,
                 bytes: Bytes(bytes),
             };
-            self.list(saved, &entry);
+            self.list(index, &entry);
         }
     }
 
     #[cold]
-    fn list(&mut self, saved: Saved, entry: &Entry) {
+    fn list(&mut self, index: usize, entry: &Entry) {
         if let Some(entries) = &mut self.entries {
-            entries.push((saved.index() as u32, *entry));
+            entries.push((index as u32, *entry));
         }
     }
 
     /// One holder more; true where it is the first, which brings the bytes.
-    fn hold(&mut self, saved: Saved, bytes: u128) -> bool {
-        let index = saved.index();
+    fn hold(&mut self, index: usize, segment: Segment, bytes: u128) -> bool {
         self.holders[index] += 1;
         if self.holders[index] > 1 {
             return false;
         }
         self.bytes[index] = bytes;
-        self.sums[self.segment_of(saved) as usize] += bytes;
+        self.sums[segment as usize] += bytes;
         self.largest = self.largest.max(bytes);
         true
     }
@@ -373,17 +373,17 @@ impl Tape {
         self.holders[saved.index()]
     }
 
-    /// One holder lets go: the segment and bytes that are freed, where it was the last.
+    /// One holder of the tensor at this place lets go: the bytes that are freed, where it was the last.
     #[inline]
-    pub fn release(&mut self, saved: Saved) -> Option<(Segment, u128)> {
-        let index = saved.index();
+    pub fn release(&mut self, index: usize) -> Option<u128> {
         let holders = self.holders[index].checked_sub(1)?;
         self.holders[index] = holders;
-        (holders == 0).then(|| (self.segment_of(saved), self.bytes[index]))
+        (holders == 0).then(|| self.bytes[index])
     }
 
     /// Casts are told apart, and so is what a recomputed block did keep.
-    fn segment_of(&self, saved: Saved) -> Segment {
+    #[inline]
+    pub fn segment_of(&self, saved: Saved) -> Segment {
         match (saved, self.segment) {
             (saved, _) if saved.is_cast() => Segment::Casts,
             (Saved::Plain(Kept::ResidualIn), Segment::Temporaries) => Segment::Activations,

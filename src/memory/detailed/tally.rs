@@ -310,13 +310,13 @@ impl<'t> Heap<'t> {
     #[inline]
     pub fn release(&mut self, saved: Saved) {
         if self.tape.held(saved) > 0 {
-            self.let_go(saved);
+            self.let_go(saved.index(), self.tape.segment_of(saved));
         }
     }
 
-    fn let_go(&mut self, saved: Saved) {
-        if let Some((segment, bytes)) = self.tape.release(saved) {
-            self.fall(segment, bytes, saved.index() as u32);
+    fn let_go(&mut self, index: usize, segment: Segment) {
+        if let Some(bytes) = self.tape.release(index) {
+            self.fall(segment, bytes, index as u32);
         }
     }
 
