@@ -25,6 +25,14 @@ const WORDS: usize = (MAX_LAYERS / 64) as usize;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct LayerSet([u64; WORDS]);
 
+/// The bits of a word that stand for the first `layers` layers.
+const fn mask(layers: u64, word: usize) -> u64 {
+    match layers.saturating_sub(word as u64 * 64) {
+        rest @ 0..64 => (1 << rest) - 1,
+        _ => u64::MAX,
+    }
+}
+
 impl LayerSet {
     /// No layer.
     pub const NONE: Self = Self([0; WORDS]);
@@ -46,6 +54,16 @@ impl LayerSet {
     /// All layers from `first` on.
     pub const fn from(first: u64) -> Self {
         Self::every(1, first)
+    }
+
+    /// The first `layers` layers.
+    pub const fn below(layers: u64) -> Self {
+        let (mut words, mut index) = ([0; WORDS], 0);
+        while index < WORDS {
+            words[index] = mask(layers, index);
+            index += 1;
+        }
+        Self(words)
     }
 
     /// The layers for which `flags` say so; where they follow a pattern, without end: a first layer and a step, or a
@@ -113,21 +131,44 @@ impl LayerSet {
     pub const fn count_below(&self, layers: u64) -> u64 {
         let (mut count, mut index) = (0, 0);
         while index < WORDS && (index as u64) * 64 < layers {
-            let rest = layers - (index as u64) * 64;
-            let mask = if rest >= 64 {
-                u64::MAX
-            } else {
-                (1 << rest) - 1
-            };
-            count += (self.0[index] & mask).count_ones() as u64;
+            count += (self.0[index] & mask(layers, index)).count_ones() as u64;
             index += 1;
         }
         count
     }
 
+    /// The first layer in it.
+    pub const fn first(&self) -> Option<u64> {
+        let mut index = 0;
+        while index < WORDS {
+            if self.0[index] != 0 {
+                return Some(index as u64 * 64 + self.0[index].trailing_zeros() as u64);
+            }
+            index += 1;
+        }
+        None
+    }
+
+    /// The last of a model's layers that is in it.
+    pub const fn last_below(&self, layers: u64) -> Option<u64> {
+        let mut index = if layers < MAX_LAYERS {
+            layers.div_ceil(64) as usize
+        } else {
+            WORDS
+        };
+        while index > 0 {
+            index -= 1;
+            let word = self.0[index] & mask(layers, index);
+            if word != 0 {
+                return Some(index as u64 * 64 + 63 - word.leading_zeros() as u64);
+            }
+        }
+        None
+    }
+
     /// Whether it is empty.
     pub const fn is_empty(&self) -> bool {
-        self.count_below(MAX_LAYERS) == 0
+        self.first().is_none()
     }
 
     /// The layers, in order.
@@ -282,6 +323,18 @@ mod tests {
             [2, 5, 8, 11]
         );
         assert_eq!(every_third.complement().count_below(12), 8);
+        assert_eq!(every_third.first(), Some(2));
+        assert_eq!(LayerSet::from(1_000).first(), Some(1_000));
+        for (layers, last) in [(0, None), (2, None), (3, Some(2)), (70, Some(68))] {
+            assert_eq!(every_third.last_below(layers), last);
+            assert_eq!(LayerSet::below(layers).iter().count() as u64, layers);
+        }
+        assert_eq!(every_third.last_below(5_000), Some(1_022));
+        assert_eq!(LayerSet::below(5_000), LayerSet::ALL);
+        assert_eq!(
+            (LayerSet::NONE.first(), LayerSet::NONE.last_below(64)),
+            (None, None)
+        );
         assert!(
             every_third
                 .intersection(&every_third.complement())

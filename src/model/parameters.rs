@@ -10,6 +10,7 @@
 use super::implementation::Piece;
 use super::{Architecture, Experts, Latent, NormPlaces, QkNorm, RouterBias, symbols};
 use crate::formula::{Number, Symbol};
+use std::cell::Cell;
 
 /// A weight tensor, as the implementation registers it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -174,12 +175,19 @@ impl Architecture {
     /// Calls `see` with each tensor of the model and the number of layers that have one of it, 1 outside the blocks:
     /// in the order of registration, the blocks of one kind as one.
     pub fn visit_tensors(&self, see: &mut impl FnMut(&Tensor, u64)) {
+        self.visit(Counted::All, &mut |tensor, _, layers| see(tensor, layers));
+    }
+
+    /// As [`Architecture::visit_tensors`], with the kind of block that a tensor stands in; none outside the blocks.
+    pub fn visit_tensors_by_kind(&self, see: &mut dyn FnMut(&Tensor, Option<BlockKind>, u64)) {
         self.visit(Counted::All, see);
     }
 
     /// As [`Architecture::visit_tensors`], but with the k routed experts that work on one token in place of all E.
     pub fn visit_active_tensors(&self, see: &mut impl FnMut(&Tensor, u64)) {
-        self.visit(Counted::Active, see);
+        self.visit(Counted::Active, &mut |tensor, _, layers| {
+            see(tensor, layers)
+        });
     }
 
     /// Trained parameters, every tensor once: a tied head counts as the embedding.
@@ -217,7 +225,7 @@ impl Architecture {
     /// Every sum that is asked for, in one pass: the only place that the totals instantiate the visitor.
     pub(super) fn sums(&self, counted: Counted) -> Sums {
         let mut sums = Sums::default();
-        self.visit(counted, &mut |tensor: &Tensor, layers| {
+        self.visit(counted, &mut |tensor: &Tensor, _, layers| {
             let elements = layers * tensor.shape.elements();
             sums.groups[tensor.group as usize] += elements;
             if tensor.role == Role::Matrix {
@@ -228,15 +236,19 @@ impl Architecture {
     }
 
     // Through one type of closure, not one for each caller: readers download it once.
-    fn visit(&self, counted: Counted, mut see: &mut dyn FnMut(&Tensor, u64)) {
+    fn visit(&self, counted: Counted, see: &mut dyn FnMut(&Tensor, Option<BlockKind>, u64)) {
+        let within = Cell::new(None);
+        let mut see = |tensor: &Tensor, layers| see(tensor, within.get(), layers);
         let mut visitor = Visitor::of(self, counted, &mut see);
         visitor.section(Section::Before);
         for (kind, layers) in self.block_kinds() {
             if layers > 0 {
+                within.set(Some(kind));
                 visitor.layers = layers;
                 visitor.section(Section::Block(kind));
             }
         }
+        within.set(None);
         visitor.layers = 1;
         visitor.section(Section::After);
     }

@@ -43,18 +43,20 @@ impl<'a> Backward<'a> {
     }
 
     /// A tensor that does not outlive the pass.
+    #[inline]
     pub fn temporary(&mut self, name: Name, shape: impl Into<Shape>, dtype: Dtype) -> Live {
         self.heap.alloc(Segment::Temporaries, name, shape, dtype)
     }
 
     /// A tensor that an operation needs for itself only.
+    #[inline]
     pub fn scratch(&mut self, name: Name, shape: impl Into<Shape>, dtype: Dtype) {
-        let scratch = self.temporary(name, shape, dtype);
-        self.heap.free(scratch);
+        self.heap.touch(Segment::Temporaries, name, shape, dtype);
     }
 
     /// A parameter's gradient. It stays until the optimizer's step, unless it is added to one that stands already or
     /// stepped at once.
+    #[inline]
     pub fn gradient(&mut self, name: Name, shape: impl Into<Shape>, dtype: Dtype) {
         if self.leaves {
             self.scratch(name, shape, dtype);
@@ -65,6 +67,7 @@ impl<'a> Backward<'a> {
     }
 
     /// Operations on several saved tensors are done.
+    #[inline]
     pub fn release_all<const N: usize>(&mut self, kept: [Kept; N]) {
         for kept in kept {
             self.heap.release(kept.into());
@@ -72,6 +75,7 @@ impl<'a> Backward<'a> {
     }
 
     /// A tensor in another dtype; the old one goes.
+    #[inline]
     pub fn recast(&mut self, tensor: Live, dtype: Dtype) -> Live {
         let cast = self.temporary(tensor.name, tensor.shape, dtype);
         self.heap.free(tensor);
@@ -80,6 +84,7 @@ impl<'a> Backward<'a> {
 
     /// Two gradients of the same tensor meet. A real run mostly adds in place; under a dispatch mode autograd adds out
     /// of place, and the sum is a third tensor for a moment.
+    #[inline]
     pub fn sum(&mut self, one: Live, other: Live) -> Live {
         if self.block.run.step.recorded {
             let sum = self.temporary(one.name, one.shape, one.dtype);
@@ -93,6 +98,7 @@ impl<'a> Backward<'a> {
     }
 
     /// A gradient, added to the one that waits where there is one.
+    #[inline]
     pub fn join(&mut self, gradient: Live, waiting: Option<Live>) -> Live {
         match waiting {
             Some(waiting) => self.sum(gradient, waiting),

@@ -58,17 +58,16 @@ impl Block<'_> {
     }
 
     /// Every tensor that the block keeps, the residual stream that enters it included where it is kept.
-    pub fn keep(&self) -> Tape {
+    pub fn keep(&self, tape: &mut Tape) {
         let segment = if self.kind.recomputed {
             Segment::Temporaries
         } else {
             Segment::Activations
         };
-        let mut tape = Tape::new(self.place(), segment, self.run.listing);
+        tape.start(self.place(), segment);
         if !self.kind.untrained {
-            self.keep_in(&mut tape);
+            self.keep_in(tape);
         }
-        tape
     }
 
     fn keep_in(&self, tape: &mut Tape) {

@@ -1,7 +1,8 @@
 //! A step block by block, for what divides it over ranks: activations of a rank are those of one GPU.
 
-use super::moments::Outline;
+use super::moments::{Kinds, Outline};
 use super::optimizer::Rule;
+use super::run::{Kind, Run};
 use super::states::Trained;
 use super::step::Step;
 use super::tally::Tally;
@@ -45,7 +46,8 @@ pub(in crate::memory) struct Ends {
 
 /// A step, block by block.
 pub(in crate::memory) struct Blocks<'a> {
-    outline: Outline<'a>,
+    run: Run<'a>,
+    costs: [BlockCost; Kind::COUNT],
     /// What stands outside the blocks.
     pub ends: Ends,
 }
@@ -53,21 +55,31 @@ pub(in crate::memory) struct Blocks<'a> {
 impl<'a> Blocks<'a> {
     /// Of a step on one GPU.
     pub fn of(step: &'a Step<'a>) -> Self {
-        let outline = Outline::of(step, false);
-        let ends = outline.ends();
-        Self { outline, ends }
+        let mut kinds = Kinds::none();
+        let outline = Outline::of(step, false, &mut kinds);
+        Self {
+            run: Run::of(step, false),
+            costs: outline.costs(),
+            ends: outline.ends(),
+        }
     }
 
     /// One block, counted from 0.
     pub fn block(&self, layer: u64) -> BlockCost {
-        self.outline.cost(layer)
+        let kind = self.run.kind(layer);
+        BlockCost {
+            recomputed: kind.recomputed,
+            ..self.costs[kind.code()]
+        }
     }
 
     /// Bytes of the logits that outlive the loss.
     pub fn kept_logits(&self) -> u128 {
-        let run = &self.outline.run;
+        let run = &self.run;
         if run.keeps_logits() {
-            run.kept_logits().total()
+            let mut logits = Tally::new(false);
+            run.add_kept_logits(&mut logits);
+            logits.total()
         } else {
             0
         }
@@ -75,7 +87,7 @@ impl<'a> Blocks<'a> {
 
     /// Whether all blocks are alike.
     pub fn uniform(&self) -> bool {
-        self.outline.run.uniform()
+        self.run.uniform
     }
 }
 

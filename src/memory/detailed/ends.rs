@@ -30,18 +30,9 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Whether some layers are windowed and some are not.
-    pub fn two_windows(&self) -> bool {
-        let architecture = self.architecture;
-        architecture.attention.window.is_some_and(|window| {
-            let windowed = window.layers.count_below(architecture.layers);
-            windowed > 0 && windowed < architecture.layers
-        })
-    }
-
     /// Sets of rotary tables.
     pub fn rotary_sets(&self) -> u64 {
-        if self.how.rotary_tables_by_window && self.two_windows() {
+        if self.how.rotary_tables_by_window && self.two_windows {
             2
         } else {
             1
@@ -50,8 +41,8 @@ impl<'a> Run<'a> {
 
     /// What is kept before the first block; the residual stream that leaves the embedding is the first block's.
     /// `recomputed`: whether blocks are, whose inputs are then all that they keep.
-    fn keep_before(&self, recomputed: bool, sets: u64) -> Tape {
-        let mut tape = Tape::new(Place::Embedding, Segment::Activations, self.listing);
+    fn keep_before(&self, tape: &mut Tape, recomputed: bool, sets: u64) {
+        tape.start(Place::Embedding, Segment::Activations);
         let architecture = self.architecture;
         let (b, s, h) = (
             self.step.micro_batch,
@@ -70,10 +61,10 @@ impl<'a> Run<'a> {
             if architecture.norms.embedding {
                 let rows = Rows::new(self.tokens, h);
                 let site = Site::Embedding;
-                (self.end()).keep_norm(&mut tape, site, rows, self.parameter, Kept::Embedding);
+                (self.end()).keep_norm(tape, site, rows, self.parameter, Kept::Embedding);
             }
         }
-        self.keep_rotary(&mut tape, recomputed, sets);
+        self.keep_rotary(tape, recomputed, sets);
         if self.how.causal_mask_saved {
             tape.keep(Kept::CausalMask, [b, s, s], Dtype::Bool);
         }
@@ -81,7 +72,6 @@ impl<'a> Run<'a> {
             let sides = [architecture.attention.heads, architecture.max_positions];
             tape.keep(Kept::Alibi, sides, Dtype::Fp32);
         }
-        tape
     }
 
     fn keep_rotary(&self, tape: &mut Tape, recomputed: bool, sets: u64) {
@@ -114,20 +104,15 @@ impl<'a> Run<'a> {
 
     /// Whether the layers below `layer` are of both kinds, windowed and not; without windows, whether there are any.
     pub fn both_windows_below(&self, layer: u64) -> bool {
-        match &self.architecture.attention.window {
-            Some(window) if self.two_windows() => {
-                let windowed = window.layers.count_below(layer);
-                windowed > 0 && windowed < layer
-            }
-            _ => true,
-        }
+        layer >= self.windows_meet
     }
 
     /// What stands before the blocks while they run: what autograd keeps, and what recomputed blocks are given again.
     /// With `all`, the tables and masks of windowed layers and of the others; else of one of them.
-    pub fn before(&self, recomputed: bool, all: bool) -> Tally {
+    pub fn before(&self, tape: &mut Tape, recomputed: bool, all: bool) -> Tally {
         let sets = if all { self.rotary_sets() } else { 1 };
-        let mut tally = Tally::of_tape(&self.keep_before(recomputed, sets));
+        self.keep_before(tape, recomputed, sets);
+        let mut tally = Tally::of_tape(tape);
         if recomputed {
             self.add_masks(&mut tally, all);
             if !self.how.alibi_table {
@@ -145,23 +130,25 @@ impl<'a> Run<'a> {
         let (b, s) = (self.step.micro_batch, self.step.sequence);
         let name = Name("", "attention mask");
         let (segment, place) = (Segment::Activations, Place::Embedding);
-        let windowed = (self.architecture.attention.window).is_some_and(|window| {
-            s >= window.size && window.layers.count_below(self.architecture.layers) > 0
-        });
+        let windowed = || {
+            (self.architecture.attention.window.as_ref()).is_some_and(|window| {
+                let first = window.layers.first();
+                s >= window.size && first.is_some_and(|first| first < self.architecture.layers)
+            })
+        };
         if self.how.causal_mask_saved {
             // It is among what is saved.
         } else if self.step.attention == AttentionKernel::Eager {
-            let count = 1 + u64::from(all && self.two_windows());
+            let count = 1 + u64::from(all && self.two_windows);
             tally.add(segment, place, name, [b, s, s], self.parameter, count);
-        } else if self.how.always_masked || windowed {
+        } else if self.how.always_masked || windowed() {
             let b = if self.how.mask_per_sequence { b } else { 1 };
             tally.add(segment, place, name, [b, s, s], Dtype::Bool, 1);
         }
     }
 
-    /// Token ids and labels, and the buffers that the model registers.
-    pub fn inputs(&self) -> Tally {
-        let mut tally = Tally::new(self.listing);
+    /// Adds token ids and labels, and the buffers that the model registers.
+    pub fn add_inputs(&self, tally: &mut Tally) {
         let architecture = self.architecture;
         let sides = [self.step.micro_batch, self.step.sequence];
         let mut add = |what, shape: super::tensor::Shape, dtype, count| {
@@ -205,12 +192,11 @@ impl<'a> Run<'a> {
             let what = "routers’ correction biases";
             add(what, [experts.count].into(), Dtype::Fp32, count);
         }
-        tally
     }
 
     /// What the final norm, the head and the loss keep.
-    pub fn keep_head(&self) -> Tape {
-        let mut tape = Tape::new(Place::Head, Segment::Head, self.listing);
+    pub fn keep_head(&self, tape: &mut Tape) {
+        tape.start(Place::Head, Segment::Head);
         let architecture = self.architecture;
         let block = self.end();
         let (b, s) = (self.step.micro_batch, self.step.sequence);
@@ -218,13 +204,8 @@ impl<'a> Run<'a> {
         let logits = self.logit_sides();
         if architecture.norms.last {
             let rows = block.stream_rows();
-            block.keep_norm(
-                &mut tape,
-                Site::Last,
-                rows,
-                self.parameter,
-                Kept::ResidualOut,
-            );
+            let (site, input) = (Site::Last, Kept::ResidualOut);
+            block.keep_norm(tape, site, rows, self.parameter, input);
         }
         if self.step.loss == Loss::Fused {
             // Liger-Kernel's fused_linear_cross_entropy.py: the forward pass computes the gradients and keeps them.
@@ -235,15 +216,9 @@ impl<'a> Run<'a> {
                 tape.keep(Kept::FusedWeightGradient, sides, self.parameter);
             }
             tape.keep(Kept::Labels, [b, s + 1], Dtype::Int64);
-            return tape;
+            return;
         }
-        block.keep_inputs(
-            &mut tape,
-            Kept::HeadInput,
-            h,
-            self.parameter,
-            &[Linear::Head],
-        );
+        block.keep_inputs(tape, Kept::HeadInput, h, self.parameter, &[Linear::Head]);
         if self.caps_logits() {
             let capped = match self.slices() {
                 Some(Slices::SixteenBit) => self.all_logits(),
@@ -265,29 +240,26 @@ impl<'a> Run<'a> {
             _ => tape.keep(Kept::LogSoftmax, logits, Dtype::Fp32),
         }
         tape.keep_all(Kept::Loss, [1], Dtype::Fp32, 2);
-        tape
     }
 
-    /// The logits at the loss: in the dtype of products, and in FP32. Of slices the last's FP32 copy.
-    pub fn logits(&self) -> Tally {
+    /// Adds the logits at the loss: in the dtype of products, and in FP32. Of slices the last's FP32 copy.
+    pub fn add_logits(&self, tally: &mut Tally) {
         match self.slices() {
-            Some(Slices::Fp32) => return self.kept_logits(),
-            Some(Slices::SixteenBit) if self.step.compiled => return Tally::new(self.listing),
-            None if self.step.loss_compiled => return Tally::new(self.listing),
+            Some(Slices::Fp32) => return self.add_kept_logits(tally),
+            Some(Slices::SixteenBit) if self.step.compiled => return,
+            None if self.step.loss_compiled => return,
             _ => {}
         }
-        let mut tally = self.kept_logits();
+        self.add_kept_logits(tally);
         if self.matmul == Dtype::Sixteen && self.step.loss != Loss::Fused {
             let name = Name("logits", "FP32 copy");
             let (sides, segment) = (self.logit_sides(), Segment::Head);
             tally.add(segment, Place::Head, name, sides, Dtype::Fp32, 1);
         }
-        tally
     }
 
-    /// The logits that the caller may keep.
-    pub fn kept_logits(&self) -> Tally {
-        let mut tally = Tally::new(self.listing);
+    /// Adds the logits that the caller may keep.
+    pub fn add_kept_logits(&self, tally: &mut Tally) {
         let (sides, dtype) = match self.slices() {
             Some(Slices::Fp32) => (self.all_logits(), Dtype::Fp32),
             Some(Slices::SixteenBit) => (self.all_logits(), self.matmul),
@@ -295,7 +267,6 @@ impl<'a> Run<'a> {
         };
         let name = Name("", "logits");
         tally.add(Segment::Head, Place::Head, name, sides, dtype, 1);
-        tally
     }
 
     /// Whether the logits pass through a soft cap. LitGPT's do not where the head runs in slices (`lora.py`, until
@@ -337,13 +308,11 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The last hidden state, that the model's output holds while the loss is computed.
-    pub fn last_hidden(&self) -> Tally {
-        let mut tally = Tally::new(self.listing);
+    /// Adds the last hidden state, that the model's output holds while the loss is computed.
+    pub fn add_last_hidden(&self, tally: &mut Tally) {
         let sides = [self.tokens, self.architecture.hidden];
         let name = Name("", "last hidden state");
         tally.add(Segment::Head, Place::Head, name, sides, self.parameter, 1);
-        tally
     }
 
     /// The backward pass from the loss to the residual stream.
@@ -364,12 +333,14 @@ impl<'a> Run<'a> {
                 pass.gradient(name, sides, self.parameter);
                 pass.leaves = leaves;
             }
-            return self.final_norm(pass, dx);
+            self.final_norm(&mut pass, dx);
+            return pass.finish();
         }
         let name = |what| Name("logits", what);
         if matches!(self.slices(), Some(Slices::SixteenBit | Slices::Fp32)) {
             let logits = self.slices_backward(&mut pass);
-            return self.head_linear(pass, logits);
+            self.head_linear(&mut pass, logits);
+            return pass.finish();
         }
         let sides = self.logit_sides();
         let mut logits = if self.step.loss_compiled {
@@ -399,7 +370,8 @@ impl<'a> Run<'a> {
         if self.how.logits_scaled {
             logits = pass.again(logits);
         }
-        self.head_linear(pass, logits)
+        self.head_linear(&mut pass, logits);
+        pass.finish()
     }
 
     /// The losses of all slices run backward before the head's products do: autograd takes what was made last first.
@@ -448,7 +420,7 @@ impl<'a> Run<'a> {
     }
 
     /// The head's product, from the gradient of the logits, and the final norm.
-    fn head_linear(&self, mut pass: Backward, logits: Live) -> BackwardPass {
+    fn head_linear(&self, pass: &mut Backward, logits: Live) {
         // A tied head's gradient waits for the embedding's.
         let leaves = std::mem::replace(
             &mut pass.leaves,
@@ -456,11 +428,11 @@ impl<'a> Run<'a> {
         );
         let dx = pass.linear(Linear::Head, Kept::HeadInput, self.parameter, logits, None);
         pass.leaves = leaves;
-        self.final_norm(pass, dx)
+        self.final_norm(pass, dx);
     }
 
     /// The final norm's backward pass, the last of the head's.
-    fn final_norm(&self, mut pass: Backward, dx: Live) -> BackwardPass {
+    fn final_norm(&self, pass: &mut Backward, dx: Live) {
         let dx = if self.architecture.norms.last {
             let rows = pass.block.stream_rows();
             let (site, input) = (Site::Last, Kept::ResidualOut);
@@ -469,6 +441,5 @@ impl<'a> Run<'a> {
             dx
         };
         pass.stream = Some(dx);
-        pass.finish()
     }
 }

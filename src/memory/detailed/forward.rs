@@ -250,6 +250,11 @@ impl Block<'_> {
             return tally;
         }
         for &linear in Linear::ALL {
+            let used = tape.held(Saved::Linear(linear, OfLinear::Cast)) > 0;
+            let adapters = self.adapted(linear);
+            if !used && adapters.is_none() {
+                continue;
+            }
             let matrix = self.matrix(linear);
             let count = match (linear, self.experts()) {
                 (Linear::ExpertsGateUp | Linear::ExpertsDown, Some(experts)) => experts.count,
@@ -263,14 +268,13 @@ impl Block<'_> {
                     tally.add(segment, place, saved.name(), sides, Dtype::Sixteen, 1);
                 }
             };
-            if let Some(adapters) = self.adapted(linear) {
+            if let Some(adapters) = adapters {
                 let sides = self.adapter_sides(adapters, linear);
                 add(OfLinear::AdapterCastA, sides.a);
                 add(OfLinear::AdapterCastB, sides.b);
             }
             if trained {
                 add(OfLinear::Cast, [matrix.outputs, matrix.inputs]);
-                let used = tape.held(Saved::Linear(linear, OfLinear::Cast)) > 0;
                 if used && matrix.bias {
                     let name = Name(linear.label(), "bias cast");
                     let (segment, place) = (Segment::Casts, self.place());

@@ -46,7 +46,8 @@ pub use tensor::{Dtype, Entry, GRANULE, Name, Place, Segment, Shape, rounded};
 
 use crate::field::Choice;
 use crate::units::Bytes;
-use moments::{MOMENTS, Outline};
+use moments::{Kinds, MOMENTS, Outline};
+use tally::Tally;
 use tensor::SEGMENTS;
 
 impl Moment {
@@ -119,11 +120,13 @@ impl Footprint {
 
 /// What a step holds at each of its moments.
 pub fn footprint(step: &Step) -> Footprint {
-    let outline = Outline::of(step, false);
+    let mut kinds = Kinds::none();
+    let outline = Outline::of(step, false, &mut kinds);
     let mut moments = [None; MOMENTS];
     let mut peak = (0, Moment::Loss);
+    let mut tally = Tally::new(false);
     for &moment in Moment::ALL {
-        if let Some(tally) = outline.moment(moment) {
+        if outline.moment(moment, &mut tally) {
             let total = tally.total();
             if total > peak.0 {
                 peak = (total, moment);
@@ -153,8 +156,8 @@ pub fn footprint(step: &Step) -> Footprint {
 
 /// Every tensor that stands at a moment; its bytes sum to what [`footprint`] says, segment by segment.
 pub fn tensors(step: &Step, moment: Moment) -> Vec<Entry> {
-    Outline::of(step, true)
-        .moment(moment)
-        .and_then(|tally| tally.entries)
-        .unwrap_or_default()
+    let mut kinds = Kinds::none();
+    let mut tally = Tally::new(true);
+    let there = Outline::of(step, true, &mut kinds).moment(moment, &mut tally);
+    tally.entries.filter(|_| there).unwrap_or_default()
 }

@@ -3,12 +3,13 @@
 use super::blocks::{BlockCost, Ends};
 use super::optimizer::Rule;
 use super::run::{Block, Kind, Run};
+use super::saved::Tape;
 use super::stack::LEAVING;
 use super::states::{States, Trained};
 use super::step::Step;
 use super::tally::Tally;
-use super::tensor::{Dtype, Name, Place, Segment};
-use crate::field::choice;
+use super::tensor::{Dtype, Name, Place, Segment, Shape};
+use crate::field::{LayerSet, choice};
 use crate::training::Precision;
 
 choice!(
@@ -36,9 +37,14 @@ choice!(
 /// How many moments there are.
 pub(super) const MOMENTS: usize = 8;
 
+/// Segments that a block's kept tensors are of.
+const KEPT: [Segment; 2] = [Segment::Activations, Segment::Casts];
+
 /// What blocks of one kind come to.
 #[derive(Debug)]
 struct Summary {
+    /// Which blocks, and how many.
+    layers: LayerSet,
     count: u64,
     /// Kept from the forward pass to its backward pass.
     saved: Tally,
@@ -52,18 +58,20 @@ struct Summary {
     peak: Tally,
     /// Gradients that stay.
     gradients: Tally,
+    /// Bytes kept, at the peak and of gradients.
+    totals: [u128; 3],
 }
 
 impl Summary {
-    fn of(run: &Run, kind: Kind, count: u64) -> Self {
+    fn of(run: &Run, kind: Kind, layers: LayerSet, count: u64, tape: &mut Tape) -> Self {
         let block = Block { run, kind };
-        let mut tape = block.keep();
-        let mut kept = Tally::of_tape(&tape);
+        block.keep(tape);
+        let mut kept = Tally::of_tape(tape);
         let largest = tape.largest();
-        let forward = block.forward(&tape);
-        let recomputation = block.recomputation(&tape);
-        let cached = block.cached(&tape);
-        let pass = block.backward(&mut tape);
+        let forward = block.forward(tape);
+        let recomputation = block.recomputation(tape);
+        let cached = block.cached(tape);
+        let pass = block.backward(tape);
         debug_assert_eq!(pass.left, 0, "a saved tensor was never given back");
         if kind.recomputed {
             // Only the block's input was there before.
@@ -75,17 +83,67 @@ impl Summary {
             block.add_leaving(&mut leaving, largest);
             kept = Tally::new(run.listing);
         }
+        let peak = match recomputation {
+            Some(recomputation) => pass.peak.larger(recomputation),
+            None => pass.peak,
+        };
         Self {
+            layers,
             count,
+            totals: [kept.total(), peak.total(), pass.gradients.total()],
             saved: kept,
             leaving,
             cached,
             forward,
-            peak: match recomputation {
-                Some(recomputation) => pass.peak.larger(recomputation),
-                None => pass.peak,
-            },
+            peak,
             gradients: pass.gradients,
+        }
+    }
+
+    /// How many of these blocks are among the first `layers`.
+    fn below(&self, layers: u64) -> u64 {
+        self.layers.count_below(layers)
+    }
+}
+
+/// Blocks of every kind that a model has, by [`Kind::code`]. They are large, and stay where they are made.
+#[derive(Debug)]
+pub(super) struct Kinds {
+    by_code: [Option<Summary>; Kind::COUNT],
+    /// A bit for each code that there is.
+    present: u32,
+}
+
+impl Kinds {
+    /// No block yet.
+    pub fn none() -> Self {
+        Self {
+            by_code: std::array::from_fn(|_| None),
+            present: 0,
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Summary> {
+        let mut left = self.present;
+        std::iter::from_fn(move || {
+            let code = left.trailing_zeros() as usize;
+            left &= left.wrapping_sub(1);
+            self.by_code.get(code)?.as_ref()
+        })
+    }
+
+    /// Sums up a block of each kind.
+    fn sum(&mut self, run: &Run, tape: &mut Tape) {
+        let all = run.architecture.layers;
+        let mut rest = LayerSet::below(all);
+        while let Some(first) = rest.first() {
+            let kind = run.kind(first);
+            let layers = run.layers_of(&kind);
+            let count = layers.count_below(all);
+            let code = kind.code();
+            self.by_code[code] = Some(Summary::of(run, kind, layers, count, tape));
+            self.present |= 1 << code;
+            rest = rest.intersection(&layers.with(first).complement());
         }
     }
 }
@@ -102,40 +160,45 @@ pub(super) struct Outline<'a> {
     head_saved: Tally,
     head_peak: Tally,
     head_gradients: Tally,
-    kinds: [Option<Summary>; Kind::COUNT],
+    kinds: &'a Kinds,
     /// Blocks whose backward pass runs: all but frozen ones.
     first: u64,
+    /// Everything that the forward pass kept.
+    kept: Tally,
 }
 
 impl<'a> Outline<'a> {
-    /// Sums a step up; with `listing`, tensor by tensor.
-    pub fn of(step: &'a Step<'a>, listing: bool) -> Self {
+    /// Sums a step up; with `listing`, tensor by tensor. Its blocks are left in `kinds`.
+    pub fn of(step: &'a Step<'a>, listing: bool, kinds: &'a mut Kinds) -> Self {
         let run = Run::of(step, listing);
         let states = run.states();
         let mut lasting = Tally::new(listing);
-        lasting.plus(&states.weights, 1);
-        lasting.plus(&states.optimizer, 1);
-        lasting.plus(&states.main_gradients, 1);
-        lasting.plus(&run.inputs(), 1);
+        lasting.plus_of([Segment::Weights], &states.weights, 1);
+        lasting.plus_of([Segment::Optimizer], &states.optimizer, 1);
+        lasting.plus_of([Segment::Gradients], &states.main_gradients, 1);
+        run.add_inputs(&mut lasting);
         if step.accumulation > 1 && step.precision != Precision::MainGradients {
-            lasting.plus(&states.gradients, 1);
+            lasting.plus_of([Segment::Gradients], &states.gradients, 1);
         }
+        let mut tape = Tape::new(listing);
         let recomputed = run.recomputes_blocks();
-        let all = run.before(recomputed, true);
-        let one = if run.two_windows() {
-            run.before(recomputed, false)
+        let all = run.before(&mut tape, recomputed, true);
+        let one = if run.two_windows {
+            run.before(&mut tape, recomputed, false)
         } else {
             all.clone()
         };
-        let mut head = run.keep_head();
-        let head_saved = Tally::of_tape(&head);
-        let pass = run.head_backward(&mut head);
+        run.keep_head(&mut tape);
+        let head_saved = Tally::of_tape(&tape);
+        let pass = run.head_backward(&mut tape);
         debug_assert_eq!(
             pass.left, 0,
             "a saved tensor of the head was never given back"
         );
+        kinds.sum(&run, &mut tape);
         let mut outline = Self {
-            kinds: [const { None }; Kind::COUNT],
+            kept: Tally::new(listing),
+            kinds,
             run,
             states,
             lasting,
@@ -145,201 +208,182 @@ impl<'a> Outline<'a> {
             head_gradients: pass.gradients,
             first: step.frozen_layers.min(run.architecture.layers),
         };
-        outline.sum_kinds();
+        let mut kept = Tally::new(listing);
+        outline.all_kept(&mut kept);
+        outline.kept = kept;
         outline
-    }
-
-    fn sum_kinds(&mut self) {
-        let run = self.run;
-        let layers = run.architecture.layers;
-        if run.uniform() {
-            let kind = run.kind(0);
-            self.kinds[kind.code()] = Some(Summary::of(&run, kind, layers));
-            return;
-        }
-        for layer in 0..layers {
-            let kind = run.kind(layer);
-            match &mut self.kinds[kind.code()] {
-                Some(summary) => summary.count += 1,
-                none => *none = Some(Summary::of(&run, kind, 1)),
-            }
-        }
     }
 
     fn layers(&self) -> u64 {
         self.run.architecture.layers
     }
 
-    fn kind_of(&self, layer: u64) -> Option<&Summary> {
-        self.kinds[self.run.kind(layer).code()].as_ref()
+    fn kinds(&self) -> impl Iterator<Item = &Summary> {
+        self.kinds.iter()
     }
 
-    /// How many of the layers below `layer` are of each kind.
-    fn counts_below(&self, layer: u64) -> [u64; Kind::COUNT] {
-        let mut counts = [0; Kind::COUNT];
-        if self.run.uniform() {
-            counts[self.run.kind(0).code()] = layer;
-        } else {
-            for below in 0..layer {
-                counts[self.run.kind(below).code()] += 1;
-            }
-        }
-        counts
+    fn kind_of(&self, layer: u64) -> Option<&Summary> {
+        self.kinds().find(|kind| kind.layers.contains(layer))
     }
 
     /// What stands in every moment of forward and backward pass while layers up to `layer` have to run.
-    fn around(&self, layer: u64) -> Tally {
-        let mut tally = self.lasting.clone();
-        let both = layer + 1 >= self.layers() || self.run.both_windows_below(layer + 1);
-        tally.plus(&self.before[usize::from(both)], 1);
-        tally
+    fn around(&self, layer: u64, tally: &mut Tally) {
+        tally.set(&self.lasting);
+        tally.plus_of(KEPT, &self.before[self.sets_up_to(layer)], 1);
+    }
+
+    /// Which of [`Outline::before`] the layers up to `layer` need.
+    fn sets_up_to(&self, layer: u64) -> usize {
+        usize::from(layer + 1 >= self.layers() || self.run.both_windows_below(layer + 1))
     }
 
     /// A block's forward pass: the largest of any kind, where the last block of the kind runs.
-    fn forward(&self) -> Tally {
-        let mut largest = Tally::new(self.run.listing);
-        let mut seen = [false; Kind::COUNT];
-        for layer in (0..self.layers()).rev() {
-            let code = self.run.kind(layer).code();
-            if std::mem::replace(&mut seen[code], true) {
+    fn forward(&self, tally: &mut Tally) {
+        let mut largest = (0, 0);
+        for kind in self.kinds() {
+            let Some(layer) = kind.layers.last_below(self.layers()) else {
                 continue;
-            }
-            let mut here = self.around(self.layers());
-            if !self.run.recomputes_blocks() {
-                self.run.add_masks(&mut here, true);
-            }
-            for (kind, below) in self.kinds.iter().zip(self.counts_below(layer)) {
-                if let Some(kind) = kind {
-                    here.plus(&kind.saved, below);
-                    here.plus(&kind.cached, below);
-                }
-            }
-            if let Some(kind) = &self.kinds[code] {
-                here.plus(&kind.leaving, LEAVING);
-                here.plus(&kind.forward, 1);
-            }
-            if here.total() > largest.total() {
-                largest = here;
-            }
-            if self.run.uniform() {
-                break;
-            }
+            };
+            let below = self.kinds().map(|below| {
+                let each = below.totals[0] + below.cached.of(Segment::Casts);
+                each * u128::from(below.below(layer))
+            });
+            let leaving = u128::from(LEAVING) * kind.leaving.of(Segment::Activations);
+            let here = below.sum::<u128>() + leaving + kind.forward.total();
+            // Of moments alike the latest.
+            largest = largest.max((here, layer));
         }
-        largest
+        let (_, layer) = largest;
+        self.around(self.layers(), tally);
+        if !self.run.recomputes_blocks() {
+            self.run.add_masks(tally, true);
+        }
+        for kind in self.kinds() {
+            let below = kind.below(layer);
+            tally.plus_of(KEPT, &kind.saved, below);
+            tally.plus_of([Segment::Casts], &kind.cached, below);
+        }
+        if let Some(kind) = self.kind_of(layer) {
+            tally.plus_of([Segment::Activations], &kind.leaving, LEAVING);
+            tally.plus(&kind.forward);
+        }
     }
 
     /// Everything that the forward pass kept.
-    fn kept(&self) -> Tally {
-        let mut tally = self.around(self.layers());
-        for kind in self.kinds.iter().flatten() {
-            tally.plus(&kind.saved, kind.count);
+    fn all_kept(&self, tally: &mut Tally) {
+        self.around(self.layers(), tally);
+        for kind in self.kinds() {
+            tally.plus_of(KEPT, &kind.saved, kind.count);
         }
         // The others of the last five are the final norm's.
-        let kinds = self.kinds.iter().flatten();
-        if let Some(kind) = kinds.max_by_key(|kind| kind.leaving.total()) {
-            tally.plus(&kind.leaving, 1);
+        if self.run.step.offload
+            && let Some(kind) = self.kinds().max_by_key(|kind| kind.leaving.total())
+        {
+            tally.plus_of([Segment::Activations], &kind.leaving, 1);
         }
-        tally
     }
 
     /// The loss: the logits stand, and so does autocast's cache.
-    fn loss(&self) -> Tally {
+    fn loss(&self, tally: &mut Tally) {
         let run = &self.run;
-        let mut tally = self.kept();
-        for kind in self.kinds.iter().flatten() {
-            tally.plus(&kind.cached, kind.count);
+        tally.set(&self.kept);
+        for kind in self.kinds() {
+            tally.plus_of([Segment::Casts], &kind.cached, kind.count);
         }
-        tally.plus(&self.head_saved, 1);
-        tally.plus(&run.logits(), 1);
+        tally.plus_of([Segment::Head, Segment::Casts], &self.head_saved, 1);
+        run.add_logits(tally);
         if run.autocast || run.adapters().is_some() {
-            tally.plus(&run.last_hidden(), 1);
+            run.add_last_hidden(tally);
         }
-        tally
     }
 
-    fn head(&self) -> Tally {
-        let mut tally = self.kept();
-        tally.plus(&self.head_peak, 1);
-        self.keep_logits(&mut tally);
-        tally
+    fn head(&self, tally: &mut Tally) {
+        tally.set(&self.kept);
+        tally.plus(&self.head_peak);
+        self.keep_logits(tally);
     }
 
     fn keep_logits(&self, tally: &mut Tally) {
         if self.run.keeps_logits() {
-            tally.plus(&self.run.kept_logits(), 1);
+            self.run.add_kept_logits(tally);
         }
     }
 
     /// The backward pass of one block.
-    fn block(&self, layer: u64) -> Tally {
-        let mut tally = self.around(layer);
-        tally.plus(&self.head_gradients, 1);
-        self.keep_logits(&mut tally);
-        let below = self.counts_below(layer);
-        let upto = self.counts_below(layer + 1);
-        for ((kind, below), upto) in self.kinds.iter().zip(below).zip(upto) {
-            if let Some(kind) = kind {
-                tally.plus(&kind.saved, below);
-                tally.plus(&kind.gradients, kind.count - upto);
-            }
+    fn block(&self, layer: u64, tally: &mut Tally) {
+        self.around(layer, tally);
+        tally.plus_of([Segment::Gradients], &self.head_gradients, 1);
+        self.keep_logits(tally);
+        for kind in self.kinds() {
+            tally.plus_of(KEPT, &kind.saved, kind.below(layer));
+            let after = kind.count - kind.below(layer + 1);
+            tally.plus_of([Segment::Gradients], &kind.gradients, after);
         }
         if let Some(kind) = self.kind_of(layer) {
-            tally.plus(&kind.peak, 1);
+            tally.plus(&kind.peak);
         }
-        tally
     }
 
-    /// The block in between whose backward pass holds most: blocks of one kind rise or fall evenly.
+    /// The block in between whose backward pass holds most. In a run of blocks of one kind it rises or falls evenly: with
+    /// each block further on, one more is kept and one less has its gradients.
     fn inner_block(&self) -> Option<u64> {
         let (first, last) = (self.first + 1, self.layers().checked_sub(2)?);
         if first > last {
             return None;
         }
-        if self.run.uniform() {
-            // Each block further on, one more is kept and one less has its gradients.
-            let rises = self
-                .kind_of(first)
-                .is_some_and(|kind| kind.saved.total() >= kind.gradients.total());
-            return Some(if rises { last } else { first });
-        }
         // Relative to where the walk starts, so that the sums stay positive.
-        let mut level: u128 = self
-            .kinds
-            .iter()
-            .flatten()
-            .map(|kind| kind.saved.total() * u128::from(kind.count))
-            .sum();
-        let spread = |layer: u64| {
-            let both = self.run.both_windows_below(layer + 1);
-            self.before[usize::from(both)].total()
-        };
+        let saved = self
+            .kinds()
+            .map(|kind| kind.totals[0] * u128::from(kind.count));
+        let mut level: u128 = saved.sum();
+        let before = [self.before[0].total(), self.before[1].total()];
         let mut largest = (0, last);
-        for layer in (self.first..self.layers()).rev() {
-            let Some(kind) = self.kind_of(layer) else {
+        let mut end = self.layers();
+        while end > self.first {
+            let top = end - 1;
+            let Some(kind) = self.kind_of(top) else {
+                end = top;
                 continue;
             };
-            level -= kind.saved.total();
-            let here = level + kind.peak.total() + spread(layer);
-            if (first..=last).contains(&layer) && here > largest.0 {
-                largest = (here, layer);
+            let start = self.start_of_run(top, kind);
+            let [saved, peak, gradients] = kind.totals;
+            let around = peak + before[self.sets_up_to(top)];
+            for layer in [top.min(last), start.max(first)] {
+                if (start..end).contains(&layer) && (first..=last).contains(&layer) {
+                    let after = u128::from(top - layer);
+                    let here = level + after * gradients + around - (after + 1) * saved;
+                    if here > largest.0 {
+                        largest = (here, layer);
+                    }
+                }
             }
-            level += kind.gradients.total();
+            let blocks = u128::from(end - start);
+            level = level + blocks * gradients - blocks * saved;
+            end = start;
         }
         Some(largest.1)
     }
 
+    /// The first of the blocks up to `top` that are all trained, of its kind, and have as much before them.
+    fn start_of_run(&self, top: u64, kind: &Summary) -> u64 {
+        let others = self.kinds().filter(|other| !std::ptr::eq(*other, kind));
+        let other = others.filter_map(|other| other.layers.last_below(top));
+        let start = other.map(|other| other + 1).max().unwrap_or(0);
+        // Below this one, there are tables and masks of one kind of layer only.
+        let meet = self.run.windows_meet.saturating_sub(1);
+        let meet = if meet <= top { meet } else { 0 };
+        start.max(meet).max(self.first)
+    }
+
     /// The embedding's gradient, where it is trained. A tied head's waits beside it, and their sum is a third tensor.
-    fn embedding(&self) -> Option<Tally> {
+    fn embedding(&self, tally: &mut Tally) {
         let run = &self.run;
         let architecture = run.architecture;
-        if run.adapters().is_some() || self.first > 0 {
-            return None;
-        }
-        let mut tally = self.lasting.clone();
-        tally.plus(&self.head_gradients, 1);
-        self.keep_logits(&mut tally);
-        for kind in self.kinds.iter().flatten() {
-            tally.plus(&kind.gradients, kind.count);
+        tally.set(&self.lasting);
+        tally.plus_of([Segment::Gradients], &self.head_gradients, 1);
+        self.keep_logits(tally);
+        for kind in self.kinds() {
+            tally.plus_of([Segment::Gradients], &kind.gradients, kind.count);
         }
         let place = Place::Embedding;
         let stays = if run.gradients_leave {
@@ -357,19 +401,19 @@ impl<'a> Outline<'a> {
         let sides = [architecture.vocabulary, width];
         let name = Name("embedding", "gradient");
         tally.add(stays, place, name, sides, run.parameter, 1);
-        let mut stream = Tally::new(run.listing);
-        let (segment, entering) = (Segment::Temporaries, [run.tokens, architecture.hidden]);
-        let of_stream = Name("residual stream", "gradient");
-        stream.add(segment, place, of_stream, entering, run.parameter, 1);
-        let mut sum = Tally::new(run.listing);
-        let name = Name("embedding", "gradient, summed with the head’s");
-        sum.add(segment, place, name, sides, run.parameter, 1);
-        let summed = architecture.tied_embeddings && sum.total() > stream.total();
-        tally.plus(if summed { &sum } else { &stream }, 1);
-        Some(match self.step_of_embedding(sides) {
-            Some(step) => tally.larger(step),
-            None => tally,
-        })
+        let entering = [run.tokens, architecture.hidden];
+        let bytes = |sides: [u64; 2]| Shape::from(sides).bytes(run.parameter);
+        let (name, sum) = if architecture.tied_embeddings && bytes(sides) > bytes(entering) {
+            (Name("embedding", "gradient, summed with the head’s"), sides)
+        } else {
+            (Name("residual stream", "gradient"), entering)
+        };
+        tally.add(Segment::Temporaries, place, name, sum, run.parameter, 1);
+        if let Some(step) = self.step_of_embedding(sides)
+            && step.total() > tally.total()
+        {
+            *tally = step;
+        }
     }
 
     /// The embedding's own step where parameters are stepped in the backward pass: its gradient, and what the optimizer
@@ -398,35 +442,42 @@ impl<'a> Outline<'a> {
         Some(tally)
     }
 
-    fn optimizer(&self) -> Tally {
+    fn optimizer(&self, tally: &mut Tally) {
         let step = self.run.step;
-        let mut tally = self.lasting.clone();
+        tally.set(&self.lasting);
         let stand = step.accumulation > 1
             || step.precision == Precision::MainGradients
             || step.optimizer_in_backward;
         if !stand {
-            tally.plus(&self.states.gradients, 1);
+            tally.plus_of([Segment::Gradients], &self.states.gradients, 1);
         }
         if !step.optimizer_in_backward {
-            tally.plus(&self.states.scratch, 1);
+            tally.plus_of([Segment::Temporaries], &self.states.scratch, 1);
         }
-        tally
     }
 
-    /// What stands at a moment; none where the step has no such moment.
-    pub fn moment(&self, moment: Moment) -> Option<Tally> {
-        let last = self.layers().checked_sub(1)?;
-        let trained = self.first <= last;
+    /// Puts what stands at a moment into `tally`; false where the step has no such moment.
+    pub fn moment(&self, moment: Moment, tally: &mut Tally) -> bool {
+        let Some(last) = self.layers().checked_sub(1) else {
+            return false;
+        };
         match moment {
-            Moment::Forward => Some(self.forward()),
-            Moment::Loss => Some(self.loss()),
-            Moment::Head => Some(self.head()),
-            Moment::LastBlock => trained.then(|| self.block(last)),
-            Moment::InnerBlock => self.inner_block().map(|layer| self.block(layer)),
-            Moment::FirstBlock => (self.first < last).then(|| self.block(self.first)),
-            Moment::Embedding => self.embedding(),
-            Moment::Optimizer => Some(self.optimizer()),
+            Moment::Forward => self.forward(tally),
+            Moment::Loss => self.loss(tally),
+            Moment::Head => self.head(tally),
+            Moment::LastBlock if self.first <= last => self.block(last, tally),
+            Moment::InnerBlock => match self.inner_block() {
+                Some(layer) => self.block(layer, tally),
+                None => return false,
+            },
+            Moment::FirstBlock if self.first < last => self.block(self.first, tally),
+            Moment::Embedding if self.run.adapters().is_none() && self.first == 0 => {
+                self.embedding(tally);
+            }
+            Moment::Optimizer => self.optimizer(tally),
+            Moment::LastBlock | Moment::FirstBlock | Moment::Embedding => return false,
         }
+        true
     }
 
     /// Mean bytes that a block keeps, casts aside, over all blocks but the first and the last where there are more
@@ -434,11 +485,11 @@ impl<'a> Outline<'a> {
     pub fn block_bytes(&self) -> (u128, u64) {
         let layers = self.layers();
         let (from, to) = if layers > 3 { (1, layers - 1) } else { (0, 1) };
-        let sum = (from..to)
-            .filter_map(|layer| self.kind_of(layer))
-            .map(|kind| kind.saved.total() - kind.saved.of(Segment::Casts))
-            .sum();
-        (sum, to - from)
+        let kept = self.kinds().map(|kind| {
+            let blocks = kind.below(to) - kind.below(from);
+            u128::from(blocks) * (kind.saved.total() - kind.saved.of(Segment::Casts))
+        });
+        (kept.sum(), to - from)
     }
 
     /// What stands outside the blocks.
@@ -448,32 +499,35 @@ impl<'a> Outline<'a> {
         let sides = [run.tokens, run.architecture.hidden];
         let (segment, place) = (Segment::Temporaries, Place::Embedding);
         stream.add(segment, place, Name("", ""), sides, run.parameter, 1);
-        let loss = if run.autocast {
-            run.logits().total() + run.last_hidden().total()
-        } else {
-            run.logits().total()
-        };
+        let mut loss = Tally::new(false);
+        run.add_logits(&mut loss);
+        if run.autocast {
+            run.add_last_hidden(&mut loss);
+        }
         Ends {
-            inputs: run.inputs().total(),
+            inputs: self.lasting.of(Segment::Inputs),
             before: self.before[1].total(),
             head_saved: self.head_saved.total(),
-            loss,
+            loss: loss.total(),
             head_peak: self.head_peak.total(),
             head_gradients: self.head_gradients.total(),
             stream: stream.total(),
         }
     }
 
-    /// What one block comes to.
-    pub fn cost(&self, layer: u64) -> BlockCost {
-        self.kind_of(layer)
-            .map_or(BlockCost::default(), |kind| BlockCost {
-                saved: kind.saved.total(),
-                forward: kind.forward.total(),
-                peak: kind.peak.total(),
-                gradients_at_peak: kind.peak.of(Segment::Gradients),
-                gradients: kind.gradients.total(),
-                recomputed: self.run.kind(layer).recomputed,
-            })
+    /// What a block of each kind comes to.
+    pub fn costs(&self) -> [BlockCost; Kind::COUNT] {
+        std::array::from_fn(|code| {
+            self.kinds.by_code[code]
+                .as_ref()
+                .map_or(BlockCost::default(), |kind| BlockCost {
+                    saved: kind.saved.total(),
+                    forward: kind.forward.total(),
+                    peak: kind.peak.total(),
+                    gradients_at_peak: kind.peak.of(Segment::Gradients),
+                    gradients: kind.gradients.total(),
+                    recomputed: false,
+                })
+        })
     }
 }

@@ -5,6 +5,7 @@ use super::implementation::{Implementation, Rotary};
 use super::saved::{Kept, Linear, OfLinear, Saved};
 use super::step::Step;
 use super::tensor::Dtype;
+use crate::field::LayerSet;
 use crate::model::{Architecture, Dropout, Experts};
 use crate::training::{AttentionKernel, Precision, Recomputation, Stack};
 
@@ -26,6 +27,12 @@ pub(super) struct Run<'a> {
     pub tokens: u64,
     /// Whether a gradient is added to one that stands already, or is stepped at once, so that it does not stay.
     pub gradients_leave: bool,
+    /// Whether all layers are of one kind.
+    pub uniform: bool,
+    /// Whether some layers are windowed and some are not.
+    pub two_windows: bool,
+    /// Below this layer there are both, windowed layers and others; 0 where not both are.
+    pub windows_meet: u64,
     /// Norms and gates run as one kernel each, compiled or written by hand, and compute again what they can.
     pub fused: bool,
     pub listing: bool,
@@ -39,6 +46,13 @@ impl<'a> Run<'a> {
             _ => Dtype::Sixteen,
         };
         let architecture = step.architecture;
+        let attention = &architecture.attention;
+        let meet = attention.window.as_ref().map_or(0, |window| {
+            let windowed = window.layers.first().unwrap_or(u64::MAX);
+            let other = window.layers.complement().first().unwrap_or(u64::MAX);
+            windowed.max(other).saturating_add(1)
+        });
+        let two_windows = (1..=architecture.layers).contains(&meet);
         Self {
             step,
             architecture,
@@ -55,6 +69,14 @@ impl<'a> Run<'a> {
             gradients_leave: step.accumulation > 1
                 || step.optimizer_in_backward
                 || super::states::has_main_gradients(step.precision),
+            uniform: attention.window.is_none()
+                && attention.unrotated.is_empty()
+                && architecture.experts.is_none()
+                && step.adapters.is_none()
+                && step.frozen_layers == 0
+                && step.recompute_every <= 1,
+            two_windows,
+            windows_meet: if two_windows { meet } else { 0 },
             fused: step.compiled || step.stack == Stack::Liger,
             listing,
         }
@@ -99,15 +121,48 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Whether all layers are of one kind.
-    pub fn uniform(&self) -> bool {
+    /// The model's layers of a kind.
+    pub fn layers_of(&self, kind: &Kind) -> LayerSet {
+        let layers = self.architecture.layers;
+        let frozen = self.step.frozen_layers;
+        let all = LayerSet::below(layers);
+        if self.uniform {
+            return all;
+        }
+        if kind.untrained {
+            return all.intersection(&LayerSet::below(frozen));
+        }
+        if kind.first_trained {
+            return all.intersection(&LayerSet::NONE.with(frozen));
+        }
+        let first = frozen.saturating_add(u64::from(frozen > 0 || self.adapters().is_some()));
+        let mut alike = all.intersection(&LayerSet::below(first).complement());
+        let mut only = |set: &LayerSet, within: bool| {
+            alike = if within {
+                alike.intersection(set)
+            } else {
+                alike.intersection(&set.complement())
+            };
+        };
         let attention = &self.architecture.attention;
-        attention.window.is_none()
-            && attention.unrotated.is_empty()
-            && self.architecture.experts.is_none()
-            && self.adapters().is_none()
-            && self.step.frozen_layers == 0
-            && self.step.recompute_every <= 1
+        if let Some(window) = &attention.window
+            && self.step.sequence >= window.size
+        {
+            only(&window.layers, kind.windowed);
+        }
+        if attention.rotary_dim > 0 {
+            only(&attention.unrotated, !kind.rotary);
+        }
+        if let Some(experts) = &self.architecture.experts {
+            only(&experts.layers, kind.experts);
+        }
+        let every = self.step.recompute_every;
+        if every > 1 && self.recomputes_blocks() {
+            let recomputed = (0..layers).filter(|layer| layer.is_multiple_of(every));
+            let recomputed = recomputed.fold(LayerSet::NONE, LayerSet::with);
+            only(&recomputed, kind.recomputed);
+        }
+        alike
     }
 }
 

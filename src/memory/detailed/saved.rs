@@ -259,30 +259,47 @@ impl Saved {
 }
 
 /// What one part of the model keeps.
-#[derive(Clone, Debug)]
+///
+/// It is large: one serves all parts of a step, one after the other.
+#[derive(Debug)]
 pub(super) struct Tape {
     place: Place,
     segment: Segment,
+    /// Bytes of each tensor that has holders.
     bytes: [u128; Saved::COUNT],
     holders: [u8; Saved::COUNT],
-    sums: [u128; SEGMENTS],
+    sums: Sums,
+    largest: u128,
     entries: Option<Vec<(u32, Entry)>>,
     /// Sums, and tensors listed, when the attention scores are computed.
-    before_scores: ([u128; SEGMENTS], usize),
+    before_scores: (Sums, usize),
 }
 
 impl Tape {
-    /// Nothing kept yet. Weights in another dtype count as casts, all else towards `segment`.
-    pub fn new(place: Place, segment: Segment, listing: bool) -> Self {
+    /// Nothing kept yet.
+    pub fn new(listing: bool) -> Self {
         Self {
-            place,
-            segment,
+            place: Place::Step,
+            segment: Segment::Activations,
             bytes: [0; Saved::COUNT],
             holders: [0; Saved::COUNT],
             sums: [0; SEGMENTS],
+            largest: 0,
             entries: listing.then(Vec::new),
             before_scores: ([0; SEGMENTS], 0),
         }
+    }
+
+    /// Starts with another part. Weights in another dtype count as casts, all else towards `segment`.
+    pub fn start(&mut self, place: Place, segment: Segment) {
+        (self.place, self.segment) = (place, segment);
+        self.holders = [0; Saved::COUNT];
+        self.sums = [0; SEGMENTS];
+        self.largest = 0;
+        if let Some(entries) = &mut self.entries {
+            entries.clear();
+        }
+        self.before_scores = ([0; SEGMENTS], 0);
     }
 
     /// Notes that what is kept from here on is made by the attention scores or after them.
@@ -299,11 +316,13 @@ impl Tape {
     }
 
     /// An operation keeps a tensor. One storage that several keep is counted once, and goes with the last of them.
+    #[inline]
     pub fn keep(&mut self, saved: impl Into<Saved>, shape: impl Into<Shape>, dtype: Dtype) {
         self.keep_all(saved, shape, dtype, 1);
     }
 
     /// As [`Tape::keep`], for `count` tensors alike that go together.
+    #[inline]
     pub fn keep_all(
         &mut self,
         saved: impl Into<Saved>,
@@ -311,18 +330,11 @@ impl Tape {
         dtype: Dtype,
         count: u64,
     ) {
-        let saved = saved.into();
-        let index = saved.index();
-        self.holders[index] += 1;
-        if self.holders[index] > 1 {
-            return;
-        }
-        let shape = shape.into();
+        let (saved, shape) = (saved.into(), shape.into());
         let bytes = shape.bytes(dtype) * u128::from(count);
-        let segment = self.segment_of(saved);
-        self.bytes[index] = bytes;
-        self.sums[segment as usize] += bytes;
-        if let Some(entries) = &mut self.entries {
+        // What only a list needs stays off the path of a total.
+        let (index, segment) = (saved.index(), self.segment_of(saved));
+        if self.hold(index, segment, bytes) && self.entries.is_some() {
             let entry = Entry {
                 segment,
                 place: self.place,
@@ -332,25 +344,46 @@ impl Tape {
                 count,
                 bytes: Bytes(bytes),
             };
-            entries.push((index as u32, entry));
+            self.list(index, &entry);
         }
     }
 
+    #[cold]
+    fn list(&mut self, index: usize, entry: &Entry) {
+        if let Some(entries) = &mut self.entries {
+            entries.push((index as u32, *entry));
+        }
+    }
+
+    /// One holder more; true where it is the first, which brings the bytes.
+    fn hold(&mut self, index: usize, segment: Segment, bytes: u128) -> bool {
+        self.holders[index] += 1;
+        if self.holders[index] > 1 {
+            return false;
+        }
+        self.bytes[index] = bytes;
+        self.sums[segment as usize] += bytes;
+        self.largest = self.largest.max(bytes);
+        true
+    }
+
     /// Operations that still hold a tensor.
+    #[inline]
     pub fn held(&self, saved: Saved) -> u8 {
         self.holders[saved.index()]
     }
 
-    /// One holder lets go: the segment and bytes that are freed, where it was the last.
-    pub fn release(&mut self, saved: Saved) -> Option<(Segment, u128)> {
-        let index = saved.index();
+    /// One holder of the tensor at this place lets go: the bytes that are freed, where it was the last.
+    #[inline]
+    pub fn release(&mut self, index: usize) -> Option<u128> {
         let holders = self.holders[index].checked_sub(1)?;
         self.holders[index] = holders;
-        (holders == 0).then(|| (self.segment_of(saved), self.bytes[index]))
+        (holders == 0).then(|| self.bytes[index])
     }
 
     /// Casts are told apart, and so is what a recomputed block did keep.
-    fn segment_of(&self, saved: Saved) -> Segment {
+    #[inline]
+    pub fn segment_of(&self, saved: Saved) -> Segment {
         match (saved, self.segment) {
             (saved, _) if saved.is_cast() => Segment::Casts,
             (Saved::Plain(Kept::ResidualIn), Segment::Temporaries) => Segment::Activations,
@@ -362,13 +395,18 @@ impl Tape {
     pub fn largest(&self) -> u128 {
         if self.segment == Segment::Temporaries {
             // Of a recomputed block its input alone.
-            return self.bytes[Saved::from(Kept::ResidualIn).index()];
+            let index = Saved::from(Kept::ResidualIn).index();
+            return if self.holders[index] > 0 {
+                self.bytes[index]
+            } else {
+                0
+            };
         }
-        self.bytes.iter().copied().max().unwrap_or(0)
+        self.largest
     }
 
     /// Bytes by segment, of all that was kept.
-    pub fn bytes(&self) -> [u128; SEGMENTS] {
+    pub fn bytes(&self) -> Sums {
         self.sums
     }
 

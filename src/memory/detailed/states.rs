@@ -60,8 +60,8 @@ impl Run<'_> {
             scratch: Tally::new(self.listing),
         };
         let rule = Rule::of(self.step);
-        self.weigh(&mut states.weights);
-        self.for_trained(&mut |tensor, count| {
+        let weights = &mut states.weights;
+        let mut train = |tensor: &Trained, count| {
             let Trained {
                 place,
                 name,
@@ -78,6 +78,32 @@ impl Run<'_> {
             }
             rule.keep(tensor, count, &mut states.optimizer);
             rule.scratch(tensor, count, &mut states.scratch);
+        };
+        let adapters = self.adapters();
+        let base = adapters.map_or(Base::AsTrained, |adapters| adapters.base);
+        self.for_weights(&mut |tensor, place, count, frozen| {
+            let trained = self.trained(tensor, place);
+            let Trained { name, shape, .. } = trained;
+            if base == Base::AsTrained || !self.is_quantised(tensor) {
+                let segment = Segment::Weights;
+                weights.add(segment, place, name, shape, self.parameter, count);
+            } else {
+                quantised(weights, name, place, shape, base, count);
+            }
+            if adapters.is_none() && count > frozen {
+                train(&trained, count - frozen);
+            }
+        });
+        self.for_adapters(&mut |tensor, count| {
+            let Trained {
+                place,
+                name,
+                shape,
+                dtype,
+                ..
+            } = *tensor;
+            weights.add(Segment::Weights, place, name, shape, dtype, count);
+            train(tensor, count);
         });
         rule.keep_once(&mut states.optimizer);
         if rule.walks() {
@@ -93,53 +119,16 @@ impl Run<'_> {
         let architecture = self.architecture;
         let frozen = self.step.frozen_layers.min(architecture.layers);
         let without = u64::from(frozen > 0);
-        architecture.visit_tensors(&mut |tensor, _| {
-            if tensor.part == Part::Embedding {
-                see(tensor, Place::Embedding, 1, without);
-            }
-        });
         let with_experts =
             (architecture.experts.as_ref()).map_or(0, |experts| experts.layers.count_below(frozen));
-        for (kind, count) in architecture.block_kinds() {
-            let (place, frozen) = match kind {
-                BlockKind::Dense => (Place::Blocks, frozen - with_experts),
-                BlockKind::Experts => (Place::ExpertBlocks, with_experts),
+        architecture.visit_tensors_by_kind(&mut |tensor, kind, count| {
+            let (place, frozen) = match (kind, tensor.part) {
+                (Some(BlockKind::Dense), _) => (Place::Blocks, frozen - with_experts),
+                (Some(BlockKind::Experts), _) => (Place::ExpertBlocks, with_experts),
+                (None, Part::Embedding) => (Place::Embedding, without),
+                (None, _) => (Place::Head, 0),
             };
-            if count > 0 {
-                architecture
-                    .visit_tensors_of_block(kind, &mut |tensor| see(tensor, place, count, frozen));
-            }
-        }
-        architecture.visit_tensors(&mut |tensor, _| {
-            if matches!(tensor.part, Part::FinalNorm | Part::Head) {
-                see(tensor, Place::Head, 1, 0);
-            }
-        });
-    }
-
-    /// Every weight.
-    fn weigh(&self, weights: &mut Tally) {
-        let base = self
-            .adapters()
-            .map_or(Base::AsTrained, |adapters| adapters.base);
-        self.for_weights(&mut |tensor, place, count, _| {
-            let (name, shape) = (name_of(tensor), shape_of(&tensor.shape));
-            if base == Base::AsTrained || !self.is_quantised(tensor) {
-                let segment = Segment::Weights;
-                weights.add(segment, place, name, shape, self.parameter, count);
-            } else {
-                quantised(weights, name, place, shape, base, count);
-            }
-        });
-        self.for_adapters(&mut |tensor, count| {
-            let Trained {
-                place,
-                name,
-                shape,
-                dtype,
-                ..
-            } = *tensor;
-            weights.add(Segment::Weights, place, name, shape, dtype, count);
+            see(tensor, place, count, frozen);
         });
     }
 

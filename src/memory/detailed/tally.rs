@@ -20,6 +20,14 @@ impl Tally {
         }
     }
 
+    /// What another tally has, and nothing else.
+    pub fn set(&mut self, other: &Self) {
+        self.bytes = other.bytes;
+        if self.entries.is_some() {
+            self.entries.clone_from(&other.entries);
+        }
+    }
+
     /// What a tape holds.
     pub fn of_tape(tape: &Tape) -> Self {
         Self::of_entries(tape.bytes(), tape.entries())
@@ -58,6 +66,7 @@ impl Tally {
     }
 
     /// Adds `count` tensors alike.
+    #[inline]
     pub fn add(
         &mut self,
         segment: Segment,
@@ -70,10 +79,8 @@ impl Tally {
         let shape = shape.into();
         let bytes = shape.bytes(dtype) * u128::from(count);
         self.bytes[segment as usize] += bytes;
-        if let Some(entries) = &mut self.entries
-            && bytes > 0
-        {
-            entries.push(Entry {
+        if self.entries.is_some() {
+            self.note(&Entry {
                 segment,
                 place,
                 name,
@@ -82,6 +89,15 @@ impl Tally {
                 count,
                 bytes: Bytes(bytes),
             });
+        }
+    }
+
+    #[cold]
+    fn note(&mut self, entry: &Entry) {
+        if let Some(entries) = &mut self.entries
+            && entry.bytes.0 > 0
+        {
+            entries.push(*entry);
         }
     }
 
@@ -97,21 +113,31 @@ impl Tally {
         }
     }
 
-    /// Adds another tally `times` over.
-    pub fn plus(&mut self, other: &Self, times: u64) {
-        match times {
-            0 => return,
-            1 => {
-                for (sum, bytes) in self.bytes.iter_mut().zip(&other.bytes) {
-                    *sum += bytes;
-                }
-            }
-            _ => {
-                for (sum, bytes) in self.bytes.iter_mut().zip(&other.bytes) {
-                    *sum += bytes * u128::from(times);
-                }
-            }
+    /// Adds another tally `times` over that has these segments only.
+    #[inline]
+    pub fn plus_of<const N: usize>(&mut self, segments: [Segment; N], other: &Self, times: u64) {
+        let counted: u128 = segments.into_iter().map(|segment| other.of(segment)).sum();
+        debug_assert_eq!(other.total(), counted, "a segment is left out");
+        for segment in segments {
+            self.bytes[segment as usize] += other.of(segment) * u128::from(times);
         }
+        if self.entries.is_some() {
+            self.list(other, times);
+        }
+    }
+
+    /// Adds another tally.
+    pub fn plus(&mut self, other: &Self) {
+        for (sum, bytes) in self.bytes.iter_mut().zip(&other.bytes) {
+            *sum += bytes;
+        }
+        if self.entries.is_some() {
+            self.list(other, 1);
+        }
+    }
+
+    #[cold]
+    fn list(&mut self, other: &Self, times: u64) {
         if let (Some(entries), Some(more)) = (&mut self.entries, &other.entries)
             && times > 0
         {
@@ -190,6 +216,7 @@ impl<'t> Heap<'t> {
     }
 
     /// Allocates a tensor.
+    #[inline]
     pub fn alloc(
         &mut self,
         segment: Segment,
@@ -201,11 +228,9 @@ impl<'t> Heap<'t> {
         let bytes = shape.bytes(dtype);
         self.live[segment as usize] += bytes;
         self.total += bytes;
-        let mut id = NO_ID;
-        if let Some(listing) = &mut self.listing {
-            id = listing.next;
-            listing.next += 1;
-            let entry = Entry {
+        // What only a list needs stays off the path of a total.
+        let id = if self.listing.is_some() {
+            self.list(&Entry {
                 segment,
                 place: self.place,
                 name,
@@ -213,16 +238,10 @@ impl<'t> Heap<'t> {
                 dtype,
                 count: 1,
                 bytes: Bytes(bytes),
-            };
-            listing.live.push((id, entry));
-        }
-        if self.total > self.highest {
-            self.highest = self.total;
-            self.peak = self.live;
-            if let Some(listing) = &mut self.listing {
-                listing.peak = listing.live.iter().map(|(_, entry)| *entry).collect();
-            }
-        }
+            })
+        } else {
+            NO_ID
+        };
         Live {
             name,
             shape,
@@ -233,22 +252,75 @@ impl<'t> Heap<'t> {
         }
     }
 
-    /// Gives a tensor back.
-    pub fn free(&mut self, tensor: Live) {
-        self.live[tensor.segment as usize] -= tensor.bytes;
-        self.total -= tensor.bytes;
-        self.forget(tensor.id);
+    #[cold]
+    fn list(&mut self, entry: &Entry) -> u32 {
+        let Some(listing) = &mut self.listing else {
+            return NO_ID;
+        };
+        let id = listing.next;
+        listing.next += 1;
+        listing.live.push((id, *entry));
+        id
     }
 
-    /// An operation on a saved tensor is done: the tensor goes when it was the last that holds it.
-    pub fn release(&mut self, saved: Saved) {
-        if let Some((segment, bytes)) = self.tape.release(saved) {
-            self.live[segment as usize] -= bytes;
-            self.total -= bytes;
-            self.forget(saved.index() as u32);
+    /// Allocates a tensor and gives it back at once.
+    #[inline]
+    pub fn touch(&mut self, segment: Segment, name: Name, shape: impl Into<Shape>, dtype: Dtype) {
+        let shape = shape.into();
+        if self.listing.is_some() {
+            let tensor = self.alloc(segment, name, shape, dtype);
+            return self.free(tensor);
+        }
+        let bytes = shape.bytes(dtype);
+        if self.total + bytes > self.highest {
+            self.note();
+            self.highest += bytes;
+            self.peak[segment as usize] += bytes;
         }
     }
 
+    /// Notes where it stands before it falls.
+    fn note(&mut self) {
+        self.highest = self.total;
+        self.peak = self.live;
+        if let Some(listing) = &mut self.listing {
+            listing.peak = listing.live.iter().map(|(_, entry)| *entry).collect();
+        }
+    }
+
+    #[inline]
+    fn fall(&mut self, segment: Segment, bytes: u128, id: u32) {
+        if self.total > self.highest {
+            self.note();
+        }
+        self.live[segment as usize] -= bytes;
+        self.total -= bytes;
+        if self.listing.is_some() {
+            self.forget(id);
+        }
+    }
+
+    /// Gives a tensor back.
+    #[inline]
+    pub fn free(&mut self, tensor: Live) {
+        self.fall(tensor.segment, tensor.bytes, tensor.id);
+    }
+
+    /// An operation on a saved tensor is done: the tensor goes when it was the last that holds it.
+    #[inline]
+    pub fn release(&mut self, saved: Saved) {
+        if self.tape.held(saved) > 0 {
+            self.let_go(saved.index(), self.tape.segment_of(saved));
+        }
+    }
+
+    fn let_go(&mut self, index: usize, segment: Segment) {
+        if let Some(bytes) = self.tape.release(index) {
+            self.fall(segment, bytes, index as u32);
+        }
+    }
+
+    #[cold]
     fn forget(&mut self, id: u32) {
         if let Some(listing) = &mut self.listing
             && let Some(place) = listing.live.iter().rposition(|(other, _)| *other == id)
@@ -267,7 +339,10 @@ impl<'t> Heap<'t> {
     }
 
     /// What was alive at the highest point.
-    pub fn peak(self) -> Tally {
+    pub fn peak(mut self) -> Tally {
+        if self.total > self.highest {
+            self.note();
+        }
         Tally {
             bytes: self.peak,
             entries: self.listing.map(|listing| listing.peak),

@@ -72,7 +72,7 @@ impl Shape {
     /// Its elements: exact, for sides whose product fits 128 bits.
     pub const fn elements(&self) -> u128 {
         let [a, b, c, d] = self.sides;
-        a as u128 * b as u128 * c as u128 * d as u128
+        (a as u128 * b as u128) * (c as u128 * d as u128)
     }
 
     /// Bytes of its storage in the allocator.
