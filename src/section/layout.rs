@@ -388,6 +388,15 @@ fn has(work: &Work, layout: &Layout) -> String {
     )
 }
 
+/// Three digits, of what a reader may weigh.
+fn small(value: f64) -> String {
+    if value > 0.0 && value < 0.001 {
+        "&lt;0.001".to_owned()
+    } else {
+        significant(value, 3)
+    }
+}
+
 /// Buffers and communicators of the fullest rank.
 fn buffers(scenario: &Scenario, cluster: &Cluster) -> String {
     let on_gpu = counted::on_gpu(scenario, cluster);
@@ -400,8 +409,8 @@ fn buffers(scenario: &Scenario, cluster: &Cluster) -> String {
     let mut row = |what: &str, bytes: Bytes, source: &str| {
         let cells = [
             escaped(what),
-            significant(bytes.gb(), 3),
-            significant(bytes.gib(), 3),
+            small(bytes.gb()),
+            small(bytes.gib()),
             escaped(source),
         ];
         table.row("", &cells);

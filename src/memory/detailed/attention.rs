@@ -199,7 +199,8 @@ impl Block<'_> {
                 x.key()
             }
         };
-        if self.owns_queries() {
+        let copied_all = run.how.alibi_table && x.batch > 1;
+        if self.owns_queries() && !copied_all {
             if needs.key {
                 tape.keep(Kept::Query, x.query(), self.score_dtype());
             }
@@ -210,7 +211,7 @@ impl Block<'_> {
             }
         }
         let scores = needs.query || needs.key;
-        if run.how.alibi_table && x.batch > 1 {
+        if copied_all {
             for kept in [Kept::Query, Kept::Key, Kept::Value] {
                 tape.keep(kept, x.query(), x.dtype);
             }

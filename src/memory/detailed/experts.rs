@@ -76,7 +76,8 @@ impl Block<'_> {
             let (hidden, width) = (Kept::SharedHidden, experts.shared_size);
             self.keep_inputs(tape, hidden, width, run.matmul, &[Linear::SharedDown]);
         }
-        if experts.shared_gate {
+        // Experts that see every token have no gate beside them.
+        if experts.shared_gate && experts.router != Router::Dense {
             self.keep_inputs(tape, input, h, stream, &[Linear::SharedScale]);
             tape.keep(Kept::SharedOut, [tokens, h], run.matmul);
             tape.keep(Kept::SharedSigmoid, [tokens], run.matmul);

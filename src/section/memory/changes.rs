@@ -267,13 +267,14 @@ pub(in crate::section) fn button(
     setter(&(estimator + &link(scenario, set)), "quiet", label)
 }
 
-/// With more pipeline stages than this, each evaluation takes so long that a reader would wait for a hundred of them.
+/// With more pipeline stages or layers than these, each of a hundred evaluations takes so long that a reader would wait.
 const MOST_STAGES: u64 = 128;
+const MOST_LAYERS: u64 = 256;
 
 pub(super) fn html(scenario: &Scenario) -> String {
-    if scenario.layout().pipeline > MOST_STAGES {
+    if scenario.layout().pipeline > MOST_STAGES || scenario.layers() > MOST_LAYERS {
         return aside(&format!(
-            "What to change is worked out for up to {MOST_STAGES} pipeline stages."
+            "What to change is worked out for up to {MOST_LAYERS} layers and {MOST_STAGES} pipeline stages."
         ));
     }
     let Some(before) = used(scenario) else {
