@@ -23,7 +23,7 @@ fn balanced(html: &str) -> Result<(), String> {
         let end = tag.find('>').ok_or("a tag without an end")?;
         let (tag, after) = (&tag[..end], &tag[end + 1..]);
         let name = tag.trim_start_matches('/').split(' ').next().unwrap_or("");
-        if !matches!(name, "br" | "hr" | "wbr") {
+        if !matches!(name, "br" | "hr" | "wbr") && !tag.ends_with('/') {
             match tag.strip_prefix('/') {
                 Some(closed) if open.pop() != Some(closed) => {
                     return Err(format!("</{closed}> closes nothing"));
