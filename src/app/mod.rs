@@ -182,8 +182,8 @@ fn more_controls(page: Page) -> impl IntoView {
     let live = cfg!(target_arch = "wasm32");
     let choice = |field: Field| {
         view! {
-            <div hidden=detailed><ChoiceRow page=page field=field few=3/></div>
-            <div hidden=rule>{live.then(|| view! { <SelectRow page=page field=field/> })}</div>
+            <div hidden=detailed>{live.then(|| view! { <ChoiceRow page=page field=field few=3/> })}</div>
+            <div hidden=rule><SelectRow page=page field=field/></div>
         }
     };
     view! {
@@ -212,10 +212,8 @@ fn more_controls(page: Page) -> impl IntoView {
             {numbers(&[Field::Sequence, Field::MicroBatch, Field::HIDDEN, Field::LAYERS, Field::HEADS])}
         </section>
         <div hidden=rule>
-            {live.then(|| view! {
-                <FieldFold page=page id="software" title="Software and kernels" fields=Field::software()/>
-                <FieldFold page=page id="layout-inputs" title="Layout" fields=Field::layout()/>
-            })}
+            <FieldFold page=page id="software" title="Software and kernels" fields=Field::software()/>
+            <FieldFold page=page id="layout-inputs" title="Layout" fields=Field::layout()/>
         </div>
         <details class="fold">
             <summary>

@@ -361,7 +361,7 @@ impl Field {
             Kind::Choice(options) if options.len() > 12 => {
                 let keys: Vec<_> = options
                     .iter()
-                    .skip(1)
+                    .filter(|(key, _)| *key != OWN_MODEL)
                     .take(3)
                     .map(|(key, _)| *key)
                     .collect();

@@ -39,7 +39,7 @@ check("opens on the article's case study", async ({ open }) => {
 
 check("is there before any script, the same to the pixel", async ({ open }) => {
   const still = await state(await open("", { script: false, ready: "#memory-table" }));
-  assert.deepEqual(still, await state(await open()));
+  assert.deepEqual(still, await state(await open("")));
 });
 
 check("a drag moves field, sentence, answer, chart and address while it lasts", async ({ open }) => {

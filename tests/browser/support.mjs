@@ -183,7 +183,9 @@ export const state = (where) =>
   where.evaluate(() => {
     const trimmed = (element) => element.textContent.replace(/\s+/g, " ").trim();
     const all = (selector, key, read) =>
-      Object.fromEntries([...document.querySelectorAll(selector)].map((element) => [key(element), read(element)]));
+      Object.fromEntries(
+        [...document.querySelectorAll(selector)].filter((element) => !element.closest("[hidden]")).map((element) => [key(element), read(element)]),
+      );
     const bar = document.querySelector(".segments").getBoundingClientRect();
     const within = ({ left, width }) => [(left - bar.left) / bar.width, width / bar.width];
     const box = (element) => within(element.getBoundingClientRect());
