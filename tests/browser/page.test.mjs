@@ -246,9 +246,9 @@ check("every number explains itself: formula, values, source", async ({ open }) 
     [".segment[data-part=gradients]", "#explain-gradients", "28,000,000,000 bytes", "1910.02054", /7 B/],
     [".segment[data-part=weights]", "#explain-weights", "28,000,000,000 bytes", "1910.02054", /7 B/],
     ["tr[data-part=weights] button", "#explain-weights", "28,000,000,000 bytes", "1910.02054", /7 B/],
-    ["button:has(#figure-compute)", ".answer > .explanation", "68.06 PF-days", "2001.08361", /140 B/],
-    ["button:has(#figure-gpu-hours)", ".answer > .explanation", "40,833 GPU-hours", "C = τ·T", /FLOP/],
-    ["button:has(#figure-days)", ".answer > .explanation", "26.58 days", "C = τ·T", /64/],
+    ["button:has(#figure-compute)", ".answer > div > .explanation", "68.06 PF-days", "2001.08361", /140 B/],
+    ["button:has(#figure-gpu-hours)", ".answer > div > .explanation", "40,833 GPU-hours", "C = τ·T", /FLOP/],
+    ["button:has(#figure-days)", ".answer > div > .explanation", "26.58 days", "C = τ·T", /64/],
   ];
   for (const [selector, place, result, source, values] of cases) {
     if (await shows(page, ".explanation")) await page.click("[aria-expanded=true]");

@@ -184,7 +184,10 @@ export const state = (where) =>
     const trimmed = (element) => element.textContent.replace(/\s+/g, " ").trim();
     const all = (selector, key, read) =>
       Object.fromEntries(
-        [...document.querySelectorAll(selector)].filter((element) => !element.closest("[hidden]")).map((element) => [key(element), read(element)]),
+        [...document.querySelectorAll(selector)]
+          // Sections are closed at first, and below everything.
+          .filter((element) => !element.closest("[hidden], #sections"))
+          .map((element) => [key(element), read(element)]),
       );
     const bar = document.querySelector(".segments").getBoundingClientRect();
     const within = ({ left, width }) => [(left - bar.left) / bar.width, width / bar.width];
