@@ -63,7 +63,7 @@ pub(crate) fn explanation(formula: &Expression, beside: &str, source_of: &Source
 /// What a formula comes to, opening to the formula.
 pub(crate) fn explained(result: &str, formula: &Expression, source_of: &Source) -> String {
     format!(
-        "<details class=\"how\"><summary>{result}</summary>{}</details>",
+        "<details class=\"derived\"><summary>{result}</summary>{}</details>",
         explanation(formula, "", source_of)
     )
 }

@@ -224,7 +224,7 @@ fn more_controls(page: Page) -> impl IntoView {
             </summary>
             {numbers(&[Field::TensorParallel])}
         </details>
-        <details class="fold">
+        <details class="fold" hidden=detailed>
             <summary>
                 "Gradients"
                 <span class="aside">

@@ -1,6 +1,6 @@
 // The detailed estimator: a model found by name, a configuration file, an unknown solved, what others would count.
 import assert from "node:assert/strict";
-import { address, check, choose, leave, paste, query, text, type, value } from "./support.mjs";
+import { NARROW, address, check, choose, leave, paste, query, text, type, value } from "./support.mjs";
 
 // Llama-3-8B's config.json, from its repository on Hugging Face.
 const LLAMA_3_8B = JSON.stringify({
@@ -144,4 +144,14 @@ check("all sections open without a word in the console", async ({ open }) => {
   for (const section of ["parameters", "flop", "money", "solution", "optimum", "checked"]) await unfold(page, section);
   assert.match(await text(page, "#section-checked"), /Llama-3\.1 405B/);
   assert.doesNotMatch(await text(page, "#sections"), /NaN|inf/);
+});
+
+check("figures that open to their formula are there on a small screen", async ({ open }) => {
+  const page = await open("?v=1&preset=llama2-7b-fsdp", { viewport: NARROW });
+  await page.waitForFunction(() => document.querySelector("#section-money-fold"));
+  for (const section of ["money", "parameters", "flop"]) {
+    await unfold(page, section);
+    const hidden = await page.$$eval(`#section-${section} summary`, (figures) => figures.filter((figure) => !figure.checkVisibility()).length);
+    assert.equal(hidden, 0, section);
+  }
 });
