@@ -1,8 +1,11 @@
-//! How long the totals take without explanations: parameters and FLOP of a dense model and of a mixture of experts.
+//! How long an estimate takes without explanations: a whole one by either estimator, and the parameters and FLOP of a
+//! dense model and of a mixture of experts.
 
 use criterion::Criterion;
+use petaday::estimate::estimate;
 use petaday::flop::Convention;
 use petaday::flop::{Counting, forward};
+use petaday::link;
 use petaday::model::{Architecture, Family};
 use petaday::training::Recomputation;
 use std::hint::black_box;
@@ -48,8 +51,25 @@ fn totals(criterion: &mut Criterion) {
     }
 }
 
+fn whole(criterion: &mut Criterion) {
+    for (name, link) in [
+        ("rule of thumb", "v=1&preset=article"),
+        ("Llama-2-7B, detailed", "v=1&preset=llama2-7b-fsdp"),
+        (
+            "DeepSeek-V3, detailed",
+            "v=1&preset=llama2-7b-fsdp&model=deepseek-v3",
+        ),
+    ] {
+        let scenario = link::open(link).scenario;
+        criterion.bench_function(&format!("a whole estimate: {name}"), |bench| {
+            bench.iter(|| estimate(black_box(&scenario)));
+        });
+    }
+}
+
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
+    whole(&mut criterion);
     totals(&mut criterion);
     criterion.final_summary();
 }
